@@ -1,0 +1,35 @@
+/**
+ * The WebSocket that a relay connection is built on, taken structurally: the
+ * platform's own, `npm:ws`, or the in-memory one of `@cvm/toolkit/testing`.
+ *
+ * @module
+ */
+
+/** The part of the WHATWG `WebSocket` that a relay connection uses. */
+export interface WebSocketLike {
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number;
+  /** Bytes handed to `send()` that have not left yet. */
+  readonly bufferedAmount: number;
+  /** Called when the connection is open. */
+  onopen: ((event: never) => void) | null;
+  /** Called with each frame; `data` is a string for text frames. */
+  onmessage: ((event: { data: unknown }) => void) | null;
+  /** Called when the connection failed; `onclose` follows. */
+  onerror: ((event: { message?: string }) => void) | null;
+  /** Called once, when the connection has ended. */
+  onclose: ((event: { code: number; reason: string }) => void) | null;
+  /** Sends a text frame. */
+  send(data: string): void;
+  /** Starts the closing handshake. */
+  close(code?: number, reason?: string): void;
+}
+
+/**
+ * Opens a WebSocket. Handlers are set synchronously after it returns, so no
+ * event may fire before the next turn of the event loop.
+ *
+ * Deno's built-in client delays each frame above 1,024 bytes by about 40 ms;
+ * pass `(url) => new WS(url)` with `WS` from `npm:ws` to avoid that.
+ */
+export type WebSocketFactory = (url: string) => WebSocketLike;
