@@ -1,0 +1,90 @@
+/**
+ * How a client's messages leave: in plain text, or in which gift wrap.
+ *
+ * @module
+ */
+import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND } from "../../crypto/gift_wrap.ts";
+import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
+import { SessionError } from "../../errors.ts";
+import type { Announcement } from "../discovery/announcement.ts";
+import type { Modes } from "../session/modes.ts";
+import {
+  hasFlag,
+  SUPPORT_ENCRYPTION,
+  SUPPORT_ENCRYPTION_EPHEMERAL,
+  type Tags,
+} from "../wire/tags.ts";
+
+/**
+ * Chooses from our modes, the server's announcement and what the server sends.
+ * A choice for encryption is never taken back.
+ */
+export class WrapChoice {
+  readonly #modes: Modes;
+  #current: GiftWrapKind | undefined;
+  #sure: boolean;
+  #mismatch: string | undefined;
+
+  /** @param modes Our modes. */
+  constructor(modes: Modes) {
+    this.#modes = modes;
+    this.#sure = modes.encryption === "disabled" || modes.giftWrap !== "optional";
+    this.#current = modes.encryption === "disabled"
+      ? undefined
+      : modes.giftWrap === "persistent"
+      ? GIFT_WRAP_KIND
+      : EPHEMERAL_GIFT_WRAP_KIND;
+  }
+
+  /** The kind of the next message's gift wrap; `undefined` for plain text. */
+  get current(): GiftWrapKind | undefined {
+    return this.#current;
+  }
+
+  /** Whether we speak in gift wraps, so that plain text from the server is refused. */
+  get hasEncrypted(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Whether it is not known which gift wraps the server understands. */
+  get isUnsure(): boolean {
+    return !this.#sure;
+  }
+
+  /**
+   * @throws {SessionError} ENCRYPTION_MISMATCH when the server has announced what our modes rule out.
+   */
+  check(): void {
+    if (this.#mismatch !== undefined) throw new SessionError("ENCRYPTION_MISMATCH", this.#mismatch);
+  }
+
+  /** Learns from the server's announcement, which must have been verified. */
+  learnAnnouncement({ supportsEncryption, supportsEphemeral }: Announcement): void {
+    const { encryption, giftWrap } = this.#modes;
+    if (encryption === "disabled") return;
+    if (!supportsEncryption && !supportsEphemeral) {
+      this.#sure = true;
+      if (encryption === "optional") this.#current = undefined;
+      else {
+        this.#mismatch = "the server announces no support for encryption and this client " +
+          "requires it (encryption: required); use encryption: optional to speak in plain text";
+      }
+    } else if (giftWrap === "optional") {
+      this.#sure = true;
+      this.#current = supportsEphemeral ? EPHEMERAL_GIFT_WRAP_KIND : GIFT_WRAP_KIND;
+    } else if (giftWrap === "ephemeral" && !supportsEphemeral) {
+      this.#mismatch = "the server announces no support for ephemeral gift wraps and this client " +
+        "sends no others (giftWrap: ephemeral); use giftWrap: optional";
+    }
+  }
+
+  /** Learns from a message of the server: its flags, and the wrap it came in. */
+  learn(tags: Tags, wrapKind: GiftWrapKind | undefined): void {
+    if (this.#modes.giftWrap !== "optional" || this.#current === undefined) return;
+    const ephemeral = wrapKind === EPHEMERAL_GIFT_WRAP_KIND ||
+      hasFlag(tags, SUPPORT_ENCRYPTION_EPHEMERAL);
+    if (ephemeral) this.#current = EPHEMERAL_GIFT_WRAP_KIND;
+    else if (!this.#sure || hasFlag(tags, SUPPORT_ENCRYPTION)) this.#current = GIFT_WRAP_KIND;
+    this.#sure = true;
+  }
+}

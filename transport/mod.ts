@@ -1,0 +1,61 @@
+/**
+ * MCP over Nostr: listeners and sessions, client and server transports, relays
+ * and discovery. Pure web standard: the same modules run in Deno, browsers,
+ * Node, Bun and workers.
+ *
+ * @module
+ */
+export {
+  DEFAULT_DISCOVERY_RELAYS,
+  fetchRelayList,
+  type LookupOptions,
+} from "./discovery/relay_list.ts";
+export { type Announcement, fetchAnnouncement } from "./discovery/announcement.ts";
+export {
+  type AnnouncementReceipt,
+  type AnnounceOptions,
+  Announcer,
+  type AnnouncerOptions,
+} from "./discovery/announcer.ts";
+export { NostrClientTransport, type NostrClientTransportOptions } from "./client.ts";
+export {
+  listen,
+  type Listener,
+  type ListenOptions,
+  type McpServerLike,
+  type NostrServer,
+  NostrServerTransport,
+  serve,
+  type ServeOptions,
+  type ServerInfo,
+} from "./server.ts";
+export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
+export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
+export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { Session } from "./session/session.ts";
+export type { Filter } from "./relay/filter.ts";
+export type { RelayInfo } from "./relay/nip11.ts";
+export {
+  type PublishOptions,
+  type PublishReceipt,
+  RelayPool,
+  type RelayPoolOptions,
+  type RelaySubscription,
+  type SubscribeOptions,
+  type SubscriptionHandlers,
+} from "./relay/pool.ts";
+export type { RelayStatus } from "./relay/status.ts";
+export { normalizeRelayUrl } from "./relay/url.ts";
+export type { WebSocketFactory, WebSocketLike } from "./relay/websocket.ts";
+export type {
+  JsonRpcError,
+  JsonRpcMessage,
+  JsonRpcNotification,
+  JsonRpcRequest,
+  JsonRpcResponse,
+  JsonRpcResult,
+  ProgressToken,
+  RequestId,
+  Transport,
+  TransportSendOptions,
+} from "./types.ts";

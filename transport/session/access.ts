@@ -1,0 +1,107 @@
+/**
+ * Who may do what: an allowlist, a callback, and capabilities that are open to
+ * everyone.
+ *
+ * @module
+ */
+import { parsePublicKey } from "../../crypto/keys.ts";
+import type { JsonRpcMessage } from "../types.ts";
+
+/** A capability: every call of a method, or only those that name one tool, prompt or resource. */
+export interface Capability {
+  /** The MCP method, such as `tools/call`. */
+  readonly method: string;
+  /** The name of the tool or prompt, or the URI of the resource. Absent: whatever it names. */
+  readonly name?: string;
+}
+
+/** What a client wants to do. */
+export interface AccessRequest {
+  /** The client's public key, hex. */
+  readonly peer: string;
+  /** The method of the message; absent for a response. */
+  readonly method?: string;
+  /** The name of the tool or prompt, or the URI of the resource, that it is about. */
+  readonly name?: string;
+}
+
+/** Who may use a server. Without `allow` and `authorize`, everyone. */
+export interface AccessOptions {
+  /** Public keys (hex in any case, npub, nprofile) that are let in. An empty list admits nobody. */
+  readonly allow?: readonly string[];
+  /** Asked for each message of a client that `allow`, if given, lets in. Throwing, rejecting and taking too long refuse. */
+  readonly authorize?: (request: AccessRequest) => boolean | Promise<boolean>;
+  /** Open to everyone. Where there are any, `initialize` is open too. */
+  readonly exclude?: readonly Capability[];
+  /**
+   * How long `authorize` may take, in milliseconds.
+   * @default {10000}
+   */
+  readonly authorizeTimeoutMs?: number;
+  /**
+   * Whether a refused request is answered with `-32000 Unauthorized`. Silence keeps a private server hidden.
+   * @default {true for announced servers, else false}
+   */
+  readonly answerRefused?: boolean;
+}
+
+const HANDSHAKE = new Set(["initialize", "notifications/initialized"]);
+
+/** Decides who may do what. */
+export class AccessPolicy {
+  /** Whether a refused request is answered. */
+  readonly answerRefused: boolean;
+  readonly #allowed: ReadonlySet<string> | undefined;
+  readonly #options: AccessOptions;
+
+  /**
+   * @param options Who may use the server.
+   * @throws {InputError} KEY_INVALID when an entry of `allow` is not a public key.
+   */
+  constructor(options: AccessOptions = {}) {
+    this.#options = options;
+    this.#allowed = options.allow && new Set(options.allow.map(parsePublicKey));
+    this.answerRefused = options.answerRefused ?? false;
+  }
+
+  /** Whether a client may send a message. Synchronous unless `authorize` is asked. */
+  allows(peer: string, message: JsonRpcMessage): boolean | Promise<boolean> {
+    const { authorize } = this.#options;
+    if (this.#allowed === undefined && authorize === undefined) return true;
+    const request = describe(peer, message);
+    if (this.#isOpenToAll(request)) return true;
+    if (this.#allowed !== undefined && !this.#allowed.has(peer)) return false;
+    return authorize === undefined ? true : this.#ask(authorize, request);
+  }
+
+  #isOpenToAll({ method, name }: AccessRequest): boolean {
+    const { exclude = [] } = this.#options;
+    if (method === undefined || exclude.length === 0) return false;
+    if (HANDSHAKE.has(method)) return true;
+    return exclude.some((open) =>
+      open.method === method && (open.name === undefined || open.name === name)
+    );
+  }
+
+  async #ask(
+    authorize: (request: AccessRequest) => boolean | Promise<boolean>,
+    request: AccessRequest,
+  ): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), this.#options.authorizeTimeoutMs ?? 10_000);
+    });
+    try {
+      return await Promise.race([authorize(request), late]) === true;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function describe(peer: string, message: JsonRpcMessage): AccessRequest {
+  if (!("method" in message)) return { peer };
+  const { method, params } = message;
+  const name = params?.name ?? params?.uri;
+  return { peer, method, ...(typeof name === "string" ? { name } : {}) };
+}

@@ -1,0 +1,194 @@
+/**
+ * The way in: from a relay's event to a verified message, cheapest checks
+ * first. Both sides of a connection use it.
+ *
+ * known id? → kind, address, time → unwrap or verify → address, time, replay → JSON-RPC
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import { type GiftWrapKind, unwrapEvent } from "../../crypto/gift_wrap.ts";
+import type { Signer } from "../../crypto/signer.ts";
+import { CvmError, EventError } from "../../errors.ts";
+import type { RelayPool, RelaySubscription } from "../relay/pool.ts";
+import type { JsonRpcMessage } from "../types.ts";
+import { MESSAGE_KIND } from "../wire/kinds.ts";
+import { parseMessage } from "../wire/message.ts";
+import { isAddressed, isAddressedTo } from "../wire/tags.ts";
+import type { SessionLimits } from "./limits.ts";
+import { acceptedWraps, type Modes, subscribedKinds } from "./modes.ts";
+import { ReplayGuard } from "./replay_guard.ts";
+
+const logger = getLogger(["cvm", "transport"]);
+
+/** Ids of delivered events that are kept to drop second deliveries before any cryptography. */
+const MAX_DELIVERED_IDS = 8192;
+
+/** A message that a peer really sent to us, once. */
+export interface Inbound {
+  /** The signed event: the plain one, or the one inside the gift wrap. */
+  readonly event: NostrEvent;
+  /** What its content says. */
+  readonly message: JsonRpcMessage;
+  /** The kind of its gift wrap; `undefined` when it came in plain text. */
+  readonly wrapKind: GiftWrapKind | undefined;
+}
+
+/** Options of an {@linkcode Inbox}. */
+export interface InboxOptions {
+  /** The relays that messages come from. */
+  readonly pool: RelayPool;
+  /** Our key. */
+  readonly signer: Signer;
+  /** Our public key, hex. */
+  readonly publicKey: string;
+  /** The only author to listen to, hex. Absent: everyone. */
+  readonly author?: string;
+  /** Whether messages without any `p` tag are accepted; a client tolerates them. */
+  readonly acceptUnaddressed?: boolean;
+  /** What is accepted in plain text and in which wraps. */
+  readonly modes: Modes;
+  /** The bounds. */
+  readonly limits: SessionLimits;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+  /** The engine that verifies. */
+  readonly engine?: CryptoEngine;
+  /** Called with each message, in the order of arrival. */
+  readonly onMessage: (inbound: Inbound) => void;
+  /** Called for faults of our own signer; a peer's faults are only logged. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Receives messages from relays until it is closed. */
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #wraps: ReadonlySet<number>;
+  readonly #guard: ReplayGuard;
+  readonly #delivered = new Set<string>();
+  readonly #primed = new Set<string>();
+  readonly #subscriptions: RelaySubscription[];
+  #tail: Promise<void> = Promise.resolve();
+  #unverified = 0;
+  #dropped = 0;
+  #closed = false;
+
+  /** @param options Where messages come from, what is accepted, and where they go. */
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#wraps = new Set(acceptedWraps(options.modes));
+    this.#guard = new ReplayGuard({ ...options.limits, now: options.now });
+    this.#subscriptions = subscribedKinds(options.modes).map((kinds, index) =>
+      this.#subscribe(kinds, index === 0)
+    );
+  }
+
+  /** Events that were dropped because too many were waiting for cryptography. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Stops receiving. What has arrived is not delivered any more. */
+  close(): void {
+    this.#closed = true;
+    for (const subscription of this.#subscriptions) subscription.close();
+  }
+
+  #subscribe(kinds: readonly number[], essential: boolean): RelaySubscription {
+    const { pool, publicKey } = this.#options;
+    return pool.subscribe({ kinds, "#p": [publicKey] }, {
+      onEvent: (event, { url, stored }) => {
+        // What a relay had stored before we came may have run in an earlier life of this process.
+        if (stored && !this.#primed.has(`${kinds} ${url}`)) return;
+        this.#receive(event);
+      },
+      onEose: (url) => void this.#primed.add(`${kinds} ${url}`),
+    }, { essential, live: true });
+  }
+
+  #receive(event: NostrEvent): void {
+    if (this.#closed || this.#delivered.has(event.id)) return;
+    const plain = event.kind === MESSAGE_KIND;
+    if (plain ? this.#options.modes.encryption === "required" : !this.#wraps.has(event.kind)) {
+      return;
+    }
+    if (!isAddressedTo(event, this.#options.publicKey)) return;
+    if (event.content.length > this.#options.limits.maxEventBytes) return;
+    if (plain && !this.#isWanted(event)) return;
+    if (this.#unverified >= this.#options.limits.maxUnverified) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#remember(event.id);
+    this.#unverified += 1;
+    const opened = this.#open(event, plain);
+    // Verification may take its time; delivery keeps the order of arrival.
+    this.#tail = this.#tail.then(async () => {
+      const inbound = await opened;
+      this.#unverified -= 1;
+      if (inbound !== undefined && !this.#closed) this.#deliver(inbound);
+    });
+  }
+
+  /** The checks that need no cryptography, on what claims to be a message. */
+  #isWanted(event: NostrEvent): boolean {
+    const { publicKey, author, acceptUnaddressed = false } = this.#options;
+    return event.kind === MESSAGE_KIND &&
+      (author === undefined || event.pubkey === author) &&
+      (isAddressedTo(event, publicKey) || (acceptUnaddressed && !isAddressed(event))) &&
+      this.#guard.check(event.id, event.created_at) === "new";
+  }
+
+  async #open(event: NostrEvent, plain: boolean): Promise<Inbound | undefined> {
+    const { signer, engine, limits, onError } = this.#options;
+    try {
+      if (plain) {
+        if (!verifyEvent(event, engine)) {
+          throw new EventError("SIGNATURE_INVALID", "the event's signature does not hold");
+        }
+        return { event, message: parseMessage(event.content), wrapKind: undefined };
+      }
+      const inner = await unwrapEvent(event, signer, {
+        engine,
+        maxPlaintextBytes: limits.maxEventBytes,
+      });
+      if (!this.#isWanted(inner)) {
+        logger.debug(
+          "dropped an event from inside a gift wrap: kind {kind}, not for us or not fresh",
+          {
+            kind: inner.kind,
+          },
+        );
+        return undefined;
+      }
+      const wrapKind = event.kind as GiftWrapKind;
+      return { event: inner, message: parseMessage(inner.content), wrapKind };
+    } catch (error) {
+      if (error instanceof CvmError) {
+        logger.debug("dropped an event: {reason}", { reason: error.message });
+      } else {
+        onError(error instanceof Error ? error : new Error(String(error)));
+      }
+      return undefined;
+    }
+  }
+
+  #deliver(inbound: Inbound): void {
+    const { id, created_at } = inbound.event;
+    if (this.#guard.admit(id, created_at) !== "new") return;
+    try {
+      this.#options.onMessage(inbound);
+    } catch (error) {
+      this.#options.onError(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #remember(id: string): void {
+    this.#delivered.add(id);
+    if (this.#delivered.size <= MAX_DELIVERED_IDS) return;
+    const oldest = this.#delivered.values().next();
+    if (!oldest.done) this.#delivered.delete(oldest.value);
+  }
+}

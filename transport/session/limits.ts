@@ -1,0 +1,110 @@
+/**
+ * The bounds of a server's memory and work. Every one of them is an option.
+ *
+ * @module
+ */
+
+/** The bounds of a listener and of its sessions. */
+export interface SessionLimits {
+  /**
+   * Clients that have a session at the same time. When it is reached, the idle
+   * session unused for the longest time makes room; with none idle, a new
+   * client is told that the server is full.
+   * @default {1000}
+   */
+  readonly maxSessions: number;
+  /**
+   * Requests of one client that are being worked on.
+   * @default {256}
+   */
+  readonly maxInFlight: number;
+  /**
+   * Messages of one client each second; as many again may come in a burst.
+   * @default {1000}
+   */
+  readonly maxMessagesPerSecond: number;
+  /**
+   * Messages that wait for a session whose MCP server is not connected yet.
+   * @default {64}
+   */
+  readonly maxQueued: number;
+  /**
+   * Events of all clients that wait for decryption or verification; what comes beyond is dropped.
+   * @default {2048}
+   */
+  readonly maxUnverified: number;
+  /**
+   * A session with nothing in flight ends after so many milliseconds without a message.
+   * @default {3600000}
+   */
+  readonly idleTimeoutMs: number;
+  /**
+   * How far a message's `created_at` may lie from our clock, in milliseconds, either way.
+   * @default {300000}
+   */
+  readonly freshnessMs: number;
+  /**
+   * Event ids remembered so that nothing runs twice.
+   * @default {262144}
+   */
+  readonly maxRememberedIds: number;
+  /**
+   * The largest event that is read, in bytes of its content.
+   * @default {1048576}
+   */
+  readonly maxEventBytes: number;
+}
+
+/** The bounds where no option says otherwise. */
+export const DEFAULT_LIMITS: SessionLimits = {
+  maxSessions: 1000,
+  maxInFlight: 256,
+  maxMessagesPerSecond: 1000,
+  maxQueued: 64,
+  maxUnverified: 2048,
+  idleTimeoutMs: 3_600_000,
+  freshnessMs: 300_000,
+  maxRememberedIds: 262_144,
+  maxEventBytes: 1_048_576,
+};
+
+/**
+ * @param limits The bounds that differ from the defaults.
+ * @returns All bounds.
+ * @throws {RangeError} When a bound is not a positive number.
+ */
+export function resolveLimits(limits: Partial<SessionLimits> = {}): SessionLimits {
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && !(value > 0)) {
+      throw new RangeError(`limits.${name} must be a positive number, got ${value}`);
+    }
+  }
+  return { ...DEFAULT_LIMITS, ...limits };
+}
+
+/** Lets so many things a second pass, and as many again in a burst. */
+export class RateLimiter {
+  readonly #perSecond: number;
+  #tokens: number;
+  #at: number;
+
+  /**
+   * @param perSecond What passes each second.
+   * @param now The clock's time, in milliseconds.
+   */
+  constructor(perSecond: number, now: number) {
+    this.#perSecond = perSecond;
+    this.#tokens = perSecond * 2;
+    this.#at = now;
+  }
+
+  /** Whether one more may pass at this time, in milliseconds. */
+  take(now: number): boolean {
+    const elapsed = Math.max(0, now - this.#at) / 1000;
+    this.#at = now;
+    this.#tokens = Math.min(this.#perSecond * 2, this.#tokens + elapsed * this.#perSecond);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * A server is a listener: it yields one session for each client, as
+ * `Deno.listen` yields connections.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import type { Signer } from "../../crypto/signer.ts";
+import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
+import type { Tags } from "../wire/tags.ts";
+import { type AccessOptions, AccessPolicy } from "./access.ts";
+import { type Inbound, Inbox } from "./inbox.ts";
+import { RateLimiter, resolveLimits, type SessionLimits } from "./limits.ts";
+import {
+  checkModes,
+  chooseReplyWrap,
+  type EncryptionMode,
+  type GiftWrapMode,
+  type Modes,
+  supportTags,
+} from "./modes.ts";
+import { Outbox } from "./outbox.ts";
+import { ServerSession, type Session } from "./session.ts";
+
+const logger = getLogger(["cvm", "transport"]);
+
+/** How often idle sessions are looked for, in milliseconds, at most. */
+const SWEEP_MS = 60_000;
+
+/** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
+const REFUSALS_PER_SECOND = 20;
+
+/** What a server says of itself, for people (CEP-6). */
+export interface ServerInfo {
+  /** Its name. */
+  readonly name?: string;
+  /** What it does. */
+  readonly about?: string;
+  /** Its website's URL. */
+  readonly website?: string;
+  /** Its picture's URL. */
+  readonly picture?: string;
+}
+
+/** Options of {@linkcode listen}. */
+export interface ListenOptions {
+  /** The server's key. */
+  readonly signer: Signer;
+  /** The relays to listen on: URLs, or a pool that stays open when the listener closes. */
+  readonly relays: readonly string[] | RelayPool;
+  /** How to connect, when `relays` are URLs. */
+  readonly pool?: RelayPoolOptions;
+  /**
+   * Whether messages are encrypted.
+   * @default {"optional"}
+   */
+  readonly encryption?: EncryptionMode;
+  /**
+   * Which gift wraps are used.
+   * @default {"optional"}
+   */
+  readonly giftWrap?: GiftWrapMode;
+  /** Who may use the server. Default: everyone. */
+  readonly access?: AccessOptions;
+  /** The bounds that differ from the defaults. */
+  readonly limits?: Partial<SessionLimits>;
+  /** What the server says of itself. */
+  readonly info?: ServerInfo;
+  /** Further discovery tags. */
+  readonly extraTags?: Tags;
+  /** The engine that verifies and wraps. Default: the pure one. */
+  readonly engine?: CryptoEngine;
+  /** The clock, in milliseconds. Default: `Date.now`. */
+  readonly now?: () => number;
+  /** Gives up the start, and closes the listener later. */
+  readonly signal?: AbortSignal;
+}
+
+/** A server's ear: yields each client's session once. */
+export interface Listener extends AsyncIterable<Session>, AsyncDisposable {
+  /** The server's public key, hex. */
+  readonly publicKey: string;
+  /** The relays it listens on. */
+  readonly pool: RelayPool;
+  /** What it says of itself: name and the like, support flags, further tags. */
+  readonly serverTags: Tags;
+  /** The sessions that are open. */
+  readonly sessions: readonly Session[];
+  /** Ends all sessions and stops listening. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for clients.
+ *
+ * @param options The key, the relays, and everything that may differ from the defaults.
+ * @returns The listener, as soon as it can be reached on one relay.
+ * @throws {RelayError} RELAY_UNREACHABLE or SUBSCRIPTION_REFUSED when no relay works within the connect timeout.
+ * @throws {InputError} KEY_INVALID, RELAY_URL_INVALID or CONFIG_INVALID when an option can't be used.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const modes = checkModes(options.encryption, options.giftWrap);
+  const access = new AccessPolicy(options.access);
+  const limits = resolveLimits(options.limits);
+  options.signal?.throwIfAborted();
+  const publicKey = await options.signer.getPublicKey();
+  const ownsPool = !(options.relays instanceof RelayPool);
+  const pool = options.relays instanceof RelayPool
+    ? options.relays
+    : new RelayPool(options.relays, { signer: options.signer, ...options.pool });
+  const listener = new RelayListener({ options, modes, access, limits, publicKey, pool, ownsPool });
+  try {
+    await pool.ready({ signal: options.signal });
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
+  return listener;
+}
+
+interface Parts {
+  readonly options: ListenOptions;
+  readonly modes: Modes;
+  readonly access: AccessPolicy;
+  readonly limits: SessionLimits;
+  readonly publicKey: string;
+  readonly pool: RelayPool;
+  readonly ownsPool: boolean;
+}
+
+class RelayListener implements Listener {
+  readonly publicKey: string;
+  readonly pool: RelayPool;
+  readonly serverTags: Tags;
+
+  readonly #parts: Parts;
+  readonly #now: () => number;
+  readonly #stop = new AbortController();
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  /** By client key and whether it is encrypted: what spoke encrypted is never answered in plain text (faults F04). */
+  readonly #sessions = new Map<string, ServerSession>();
+  readonly #draining = new Map<string, Set<ServerSession>>();
+  readonly #unaccepted: ServerSession[] = [];
+  readonly #authorizing = new Map<string, Promise<void>>();
+  readonly #refusals: RateLimiter;
+  readonly #sweep: ReturnType<typeof setInterval>;
+  #wake: (() => void) | undefined;
+  #opened = 0;
+
+  constructor(parts: Parts) {
+    const { options, modes, limits, pool, publicKey } = parts;
+    this.#parts = parts;
+    this.publicKey = publicKey;
+    this.pool = pool;
+    this.#now = options.now ?? Date.now;
+    this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
+    this.serverTags = [
+      ...infoTags(options.info),
+      ...supportTags(modes),
+      ...(options.extraTags ?? []),
+    ];
+    const common = { pool, signer: options.signer, engine: options.engine, now: this.#now };
+    this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
+    this.#inbox = new Inbox({
+      ...common,
+      publicKey,
+      modes,
+      limits,
+      onMessage: (inbound) => this.#receive(inbound),
+      onError: (error) => logger.error("a message could not be read: {error}", { error }),
+    });
+    const sweepMs = Math.min(SWEEP_MS, limits.idleTimeoutMs);
+    this.#sweep = setInterval(() => this.#closeIdle(), sweepMs);
+    options.signal?.addEventListener("abort", () => void this.close(), {
+      once: true,
+      signal: this.#stop.signal,
+    });
+  }
+
+  get sessions(): readonly Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Session> {
+    while (!this.#stop.signal.aborted) {
+      const session = this.#unaccepted.shift();
+      if (session === undefined) {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+      } else if (!session.signal.aborted) {
+        yield session;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#stop.signal.aborted) {
+      clearInterval(this.#sweep);
+      this.#inbox.close();
+      const draining = [...this.#draining.values()].flatMap((sessions) => [...sessions]);
+      for (const session of [...this.#sessions.values(), ...draining]) await session.close();
+      this.#stop.abort(new DOMException("the listener was closed", "AbortError"));
+      this.#wake?.();
+    }
+    if (this.#parts.ownsPool) await this.pool.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #receive(inbound: Inbound): void {
+    const peer = inbound.event.pubkey;
+    const waiting = this.#authorizing.get(peer);
+    const verdict = waiting === undefined
+      ? this.#parts.access.allows(peer, inbound.message)
+      : waiting.then(() => this.#parts.access.allows(peer, inbound.message));
+    if (typeof verdict === "boolean") {
+      this.#settle(inbound, verdict);
+      return;
+    }
+    // A slow authorization holds up the client concerned and nobody else.
+    const settled = verdict.catch((error) => {
+      logger.error("authorize failed, so the message is refused: {error}", { error });
+      return false;
+    }).then((allowed) => {
+      if (this.#authorizing.get(peer) === settled) this.#authorizing.delete(peer);
+      if (!this.#stop.signal.aborted) this.#settle(inbound, allowed);
+    });
+    this.#authorizing.set(peer, settled);
+  }
+
+  #settle(inbound: Inbound, allowed: boolean): void {
+    if (allowed) this.#route(inbound);
+    else if (this.#parts.access.answerRefused) this.#refuse(inbound, "Unauthorized");
+  }
+
+  #route(inbound: Inbound): void {
+    const { message, event, wrapKind } = inbound;
+    const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
+    let session = this.#sessions.get(key);
+    if (isRequest(message)) {
+      const again = message.method === "initialize" && session?.initializeParams !== undefined;
+      if (session === undefined || again) session = this.#open(key, inbound, again);
+    } else if (session?.expects(message) !== true) {
+      session = [...this.#draining.get(key) ?? []].find((old) => old.expects(message)) ?? session;
+    }
+    session?.receive(inbound);
+  }
+
+  /** Opens a session, in the place of one that the client has left where there is one. */
+  #open(key: string, inbound: Inbound, replaces: boolean): ServerSession | undefined {
+    if (replaces) this.#retire(key);
+    else if (!this.#makeRoom()) {
+      this.#refuse(inbound, "Server is full: too many clients, try again later");
+      return undefined;
+    }
+    const session: ServerSession = new ServerSession(inbound, {
+      sessionId: `${inbound.event.pubkey.slice(0, 16)}-${++this.#opened}`,
+      outbox: this.#outbox,
+      modes: this.#parts.modes,
+      limits: this.#parts.limits,
+      serverTags: this.serverTags,
+      now: this.#now,
+      onEnded: () => this.#forget(key, session),
+    });
+    this.#sessions.set(key, session);
+    this.#unaccepted.push(session);
+    this.#wake?.();
+    return session;
+  }
+
+  #retire(key: string): void {
+    const session = this.#sessions.get(key);
+    if (session === undefined) return;
+    this.#sessions.delete(key);
+    const draining = this.#draining.get(key) ?? new Set();
+    this.#draining.set(key, draining.add(session));
+    session.drain();
+  }
+
+  #forget(key: string, session: ServerSession): void {
+    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+    const draining = this.#draining.get(key);
+    if (draining?.delete(session) && draining.size === 0) this.#draining.delete(key);
+    const waiting = this.#unaccepted.indexOf(session);
+    if (waiting >= 0) this.#unaccepted.splice(waiting, 1);
+  }
+
+  /** Whether there is room for one more client; the idle session unused for the longest time makes it. */
+  #makeRoom(): boolean {
+    if (this.#sessions.size < this.#parts.limits.maxSessions) return true;
+    let oldest: ServerSession | undefined;
+    for (const session of this.#sessions.values()) {
+      if (session.idle && (oldest === undefined || session.usedAt < oldest.usedAt)) {
+        oldest = session;
+      }
+    }
+    void oldest?.close();
+    return oldest !== undefined;
+  }
+
+  #closeIdle(): void {
+    const oldest = this.#now() - this.#parts.limits.idleTimeoutMs;
+    for (const session of this.#sessions.values()) {
+      if (session.idle && session.usedAt < oldest) void session.close();
+    }
+    for (const sessions of this.#draining.values()) {
+      for (const session of sessions) if (session.usedAt < oldest) void session.close();
+    }
+  }
+
+  #refuse({ event, message, wrapKind }: Inbound, reason: string): void {
+    if (!isRequest(message) || !this.#refusals.take(this.#now())) return;
+    this.#outbox.send(errorResponse(message.id, SERVER_ERROR, reason), {
+      recipient: event.pubkey,
+      tags: [["e", event.id]],
+      wrapKind: chooseReplyWrap(this.#parts.modes, wrapKind, false),
+    }).catch((error) => logger.debug("a refusal could not be sent: {error}", { error }));
+  }
+}
+
+function infoTags(info: ServerInfo = {}): Tags {
+  const { name, about, website, picture } = info;
+  return Object.entries({ name, about, website, picture })
+    .filter((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "");
+}

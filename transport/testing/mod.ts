@@ -1,0 +1,36 @@
+/**
+ * Relays for tests: one in memory that records everything and misbehaves on
+ * request, and the protocol engine behind it, which any transport can carry.
+ *
+ * @module
+ */
+export {
+  createFetch,
+  createWebSocketFactory,
+  MemoryNetwork,
+  MemoryRelay,
+  type MemoryRelayOptions,
+  type RecordedFrame,
+  type UntilOptions,
+} from "./memory_relay.ts";
+export {
+  type Delivery,
+  type DeliveryAction,
+  type Refusal,
+  RelayFaults,
+  type RelayFaultSettings,
+} from "./faults.ts";
+export {
+  type RelayClient,
+  type RelayClientConnection,
+  type RelayConnectOptions,
+  type RelayEndpoint,
+  RelayEngine,
+  type RelayEngineOptions,
+  type RelaySubscription,
+} from "./relay_engine.ts";
+export { MemoryEventStore, type MemoryEventStoreOptions } from "./memory_store.ts";
+export { type AddResult, type EventStore, type KindClass, kindClass } from "./store.ts";
+export { DEFAULT_RELAY_LIMITS, type RelayLimits } from "./limits.ts";
+export type { RequireAuth } from "./authentication.ts";
+export type { RelayDescription, RelayInformation, RelayLimitation } from "./information.ts";

@@ -1,0 +1,23 @@
+/**
+ * The event kinds of ContextVM.
+ *
+ * @module
+ */
+
+/** Every ContextVM message; ephemeral (specification). */
+export const MESSAGE_KIND = 25910;
+export { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND } from "../../crypto/gift_wrap.ts";
+/** A server's announcement: its `initialize` result (CEP-6). */
+export const SERVER_ANNOUNCEMENT_KIND = 11316;
+/** A server's tools (CEP-6). */
+export const TOOLS_LIST_KIND = 11317;
+/** A server's resources (CEP-6). */
+export const RESOURCES_LIST_KIND = 11318;
+/** A server's resource templates (CEP-6). */
+export const RESOURCE_TEMPLATES_LIST_KIND = 11319;
+/** A server's prompts (CEP-6). */
+export const PROMPTS_LIST_KIND = 11320;
+/** The relays on which a key can be reached (NIP-65, CEP-17). */
+export const RELAY_LIST_KIND = 10002;
+/** A request to delete events (NIP-09). */
+export const DELETION_KIND = 5;

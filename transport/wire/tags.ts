@@ -1,0 +1,48 @@
+/**
+ * Tags of ContextVM events: routing (`p`, `e`) and discovery (CEP-6, CEP-19,
+ * CEP-35).
+ *
+ * @module
+ */
+import type { NostrEvent } from "../../crypto/event.ts";
+
+/** A list of tags. */
+export type Tags = readonly (readonly string[])[];
+
+/** Says that the sender understands gift wraps (CEP-4). */
+export const SUPPORT_ENCRYPTION = "support_encryption";
+/** Says that the sender understands ephemeral gift wraps (CEP-19). */
+export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
+
+const ROUTING = new Set(["p", "e"]);
+const SUPPORT_PREFIX = "support_";
+
+/** The first value of a tag, or `undefined` when there is no such tag. */
+export function tagValue(tags: Tags, name: string): string | undefined {
+  return tags.find((tag) => tag[0] === name)?.[1];
+}
+
+/** Whether a flag is set. Flags count only as tags of one element: `["support_encryption"]`. */
+export function hasFlag(tags: Tags, name: string): boolean {
+  return tags.some((tag) => tag.length === 1 && tag[0] === name);
+}
+
+/** Whether an event is addressed to a public key by a `p` tag. */
+export function isAddressedTo(event: NostrEvent, publicKey: string): boolean {
+  return event.tags.some((tag) => tag[0] === "p" && tag[1] === publicKey);
+}
+
+/** Whether an event has any `p` tag at all. */
+export function isAddressed(event: NostrEvent): boolean {
+  return event.tags.some((tag) => tag[0] === "p");
+}
+
+/** What a message's tags say about its sender: all of them but `p` and `e` (CEP-35). Unknown ones are kept. */
+export function discoveryTags(tags: Tags): Tags {
+  return tags.filter((tag) => tag.length > 0 && !ROUTING.has(tag[0]!));
+}
+
+/** Whether tags open a session's discovery exchange: any `support_…` flag is among them (CEP-35). */
+export function hasSupportFlag(tags: Tags): boolean {
+  return tags.some((tag) => tag.length === 1 && tag[0]!.startsWith(SUPPORT_PREFIX));
+}
