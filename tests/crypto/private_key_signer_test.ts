@@ -159,3 +159,18 @@ Deno.test("close() ends a signer for good, and can be called again", async () =>
   }
   assertEquals(await signer.getPublicKey(), signer.pubkey);
 });
+
+Deno.test("close() overwrites the key with zeros", () => {
+  const seen: Uint8Array[] = [];
+  const pure = createPureEngine();
+  const engine = {
+    ...pure,
+    getPublicKey(privateKey: Uint8Array): Uint8Array {
+      seen.push(privateKey);
+      return pure.getPublicKey(privateKey);
+    },
+  };
+  new PrivateKeySigner(CLIENT_KEY, { engine }).close();
+  PrivateKeySigner.generate({ engine }).close();
+  assertEquals(seen, [new Uint8Array(32), new Uint8Array(32)]);
+});

@@ -53,6 +53,7 @@ export class FaultyConnection implements RelayClientConnection {
   attach(endpoint: RelayEndpoint): void {
     this.#inner = endpoint.connect((frame) => this.#fromRelay(frame), {
       terminate: (code, reason) => this.terminate(code, reason),
+      ignoreTagFilters: () => this.#context.settings().ignoreTagFilters ?? false,
     });
   }
 

@@ -14,7 +14,7 @@ import {
 import { RelayEngine, type RelayEngineOptions, type RelaySubscription } from "./relay_engine.ts";
 
 /** Settings of a {@linkcode MemoryRelay}. */
-export interface MemoryRelayOptions extends Omit<RelayEngineOptions, "urls" | "ignoreTagFilters"> {
+export interface MemoryRelayOptions extends Omit<RelayEngineOptions, "urls"> {
   /**
    * The URL that the relay is reached under.
    * @default {"wss://relay.test"}
@@ -96,7 +96,6 @@ export class MemoryRelay {
         if (record) this.#events.push(event);
         onAccept?.(event);
       },
-      ignoreTagFilters: () => this.faults.settings.ignoreTagFilters ?? false,
     });
     this.faults = new RelayFaults(this.engine);
     this.webSocket = createWebSocketFactory([this]);

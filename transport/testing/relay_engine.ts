@@ -62,14 +62,14 @@ export interface RelayEngineOptions {
   readonly now?: () => number;
   /** Told each event that was accepted, before it is delivered; must not throw. */
   readonly onAccept?: (event: NostrEvent) => void;
-  /** Asked at each live delivery: `true` ignores tag filters, as some relays do. */
-  readonly ignoreTagFilters?: () => boolean;
 }
 
 /** Settings of one connection. */
 export interface RelayConnectOptions {
   /** Called when the engine wants the connection to end: a WebSocket close code, and why. */
   readonly terminate?: (code: number, reason: string) => void;
+  /** Asked at each live delivery: `true` ignores the tags of this connection's filters, as some relays do. */
+  readonly ignoreTagFilters?: () => boolean;
 }
 
 /** A client as a policy sees it. */
@@ -137,6 +137,8 @@ export class RelayEngine implements RelayEndpoint {
   readonly #limits: RelayLimits;
   readonly #store: EventStore;
   readonly #connections = new Set<Connection>();
+  /** Connections that may ignore tag filters: the index does not find all that they get. */
+  readonly #unsure = new Set<Connection>();
   readonly #index = new SubscriptionIndex<Subscription>();
 
   /** @param options Settings. */
@@ -181,9 +183,14 @@ export class RelayEngine implements RelayEndpoint {
       send,
       terminate: options.terminate ?? (() => {}),
       deliver: (event) => this.deliver(event),
-      onClose: () => this.#connections.delete(connection),
+      ignoreTagFilters: options.ignoreTagFilters,
+      onClose: () => {
+        this.#connections.delete(connection);
+        this.#unsure.delete(connection);
+      },
     });
     this.#connections.add(connection);
+    if (options.ignoreTagFilters !== undefined) this.#unsure.add(connection);
     if ((this.#options.requireAuth ?? false) !== false) connection.challenge();
     return connection;
   }
@@ -193,12 +200,15 @@ export class RelayEngine implements RelayEndpoint {
    * @param event The event.
    */
   deliver(event: NostrEvent): void {
-    const ignoreTags = this.#options.ignoreTagFilters?.() ?? false;
-    const match = ignoreTags ? matchFilterIgnoringTags : matchFilter;
-    const candidates = ignoreTags ? [...this.#index.all] : this.#index.candidates(event);
+    const candidates = new Set(this.#index.candidates(event));
+    for (const connection of this.#unsure) {
+      if (!connection.ignoresTags) continue;
+      for (const subscription of connection.openSubscriptions()) candidates.add(subscription);
+    }
     const requireAuth = this.#options.requireAuth ?? false;
     let json: string | undefined;
     for (const { connection, filters, prefix } of candidates) {
+      const match = connection.ignoresTags ? matchFilterIgnoringTags : matchFilter;
       if (!filters.some((filter) => match(filter, event))) continue;
       if (!mayRead(event, requireAuth, connection.pubkeys)) continue;
       json ??= JSON.stringify(event);
@@ -237,6 +247,7 @@ interface ConnectionContext {
   readonly send: (frame: string) => void;
   readonly terminate: (code: number, reason: string) => void;
   readonly deliver: (event: NostrEvent) => void;
+  readonly ignoreTagFilters: (() => boolean) | undefined;
   readonly onClose: () => void;
 }
 
@@ -257,6 +268,14 @@ class Connection implements RelayClientConnection {
 
   get subscriptions(): readonly RelaySubscription[] {
     return [...this.#subscriptions.values()];
+  }
+
+  get ignoresTags(): boolean {
+    return this.#context.ignoreTagFilters?.() ?? false;
+  }
+
+  openSubscriptions(): Iterable<Subscription> {
+    return this.#subscriptions.values();
   }
 
   send(frame: string): void {

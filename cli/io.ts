@@ -1,0 +1,64 @@
+/**
+ * What a command reads and writes, injected, so that every command can be run
+ * inside a test.
+ *
+ * @module
+ */
+
+/** Where text goes. */
+export interface TextSink {
+  /** Writes text as it is; resolves when the system has taken it. */
+  write(text: string): Promise<void>;
+  /** Whether a person looks at it. */
+  readonly isTerminal: boolean;
+}
+
+/** Environment variables. */
+export interface Environment {
+  /** One variable, or `undefined` when it is not set or may not be read. */
+  get(name: string): string | undefined;
+  /** All variables. */
+  all(): Record<string, string>;
+}
+
+/** What a command reads and writes. */
+export interface CliIo {
+  /** Standard input. */
+  readonly stdin: ReadableStream<Uint8Array>;
+  /** Whether standard input is a terminal. */
+  readonly stdinIsTerminal: boolean;
+  /** Standard output: results, and nothing else. */
+  readonly stdout: TextSink;
+  /** Standard error: everything that is not a result. */
+  readonly stderr: TextSink;
+  /** The environment. */
+  readonly env: Environment;
+  /** Aborted when the command has to end; the reason is an {@linkcode Interrupt}. */
+  readonly signal: AbortSignal;
+  /** The id of the parent process; absent where there is none to watch. */
+  readonly parentPid?: () => number;
+  /** Makes HTTP requests (NIP-05, NIP-11). Default: the platform's. */
+  readonly fetch?: typeof fetch;
+}
+
+/** The reason with which {@linkcode CliIo.signal} is aborted. */
+export class Interrupt extends Error {
+  /** The name of the class. */
+  override name = "Interrupt";
+  /** The signal that ended the command, such as `SIGINT`. */
+  readonly by: string;
+
+  /** @param by The signal that ended the command, such as `SIGINT`. */
+  constructor(by: string) {
+    super(`interrupted by ${by}`);
+    this.by = by;
+  }
+}
+
+/** Resolves when a signal is aborted. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

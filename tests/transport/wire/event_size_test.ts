@@ -1,0 +1,39 @@
+import fc from "fast-check";
+import { assert, assertEquals } from "@std/assert";
+import { generateKey, PrivateKeySigner, signEvent, wrapEvent } from "../../../crypto/mod.ts";
+import { signedEventBytes, utf8Length, wrapBytes } from "../../../transport/wire/event_size.ts";
+
+Deno.test("signedEventBytes() is the exact size of the signed event", () => {
+  const key = generateKey();
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "binary", maxLength: 300 }),
+      fc.array(fc.array(fc.string())),
+      (content, tags) => {
+        const template = { kind: 25910, created_at: 1_700_000_000, tags, content };
+        const signed = signEvent(template, key);
+        assertEquals(signedEventBytes(template), utf8Length(JSON.stringify(signed)));
+      },
+    ),
+    { numRuns: 25 },
+  );
+});
+
+Deno.test("wrapBytes() is the exact size of the gift wrap", async () => {
+  const recipient = await PrivateKeySigner.generate().getPublicKey();
+  const key = generateKey();
+  for (const size of [0, 1, 500, 9_000, 40_000, 64_000]) {
+    const inner = signEvent(
+      { kind: 25910, created_at: 1_700_000_000, tags: [], content: "x".repeat(size) },
+      key,
+    );
+    const predicted = wrapBytes(utf8Length(JSON.stringify(inner)));
+    const real = utf8Length(JSON.stringify(wrapEvent(inner, recipient, { kind: 21059 })));
+    assert(predicted === real, `${predicted} for ${real}`);
+  }
+});
+
+Deno.test("F40: the largest wrap for a stock relay has 40,960 bytes of plaintext", () => {
+  assert(wrapBytes(40_960) <= 65_536 - 10);
+  assert(wrapBytes(40_961) > 65_536 - 10);
+});
