@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-control-regex -- control characters are what this module is about
 /**
  * Text that came from a peer or a relay, made harmless for a terminal.
  *
@@ -5,13 +6,11 @@
  */
 
 // Escape sequences as a whole: CSI, the string sequences (OSC, DCS, SOS, PM, APC) up to their end, and two-byte escapes.
-// deno-lint-ignore no-control-regex
-const SEQUENCES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?/g;
-// What is left of C0 and C1, but tab and line feed; marks that reorder text or hide in it.
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-// deno-lint-ignore no-control-regex
-const UNSAFE_IN_JSON = /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const SEQUENCES =
+  /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?/g;
+// What is left of C0 and C1, but tab and line feed; marks that reorder text.
+const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const UNSAFE_IN_JSON = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * Removes escape sequences, control characters and marks that reorder text.

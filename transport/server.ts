@@ -232,15 +232,6 @@ export class NostrServerTransport implements Transport {
     this.#options = options;
     this.#hub = new SessionHub({
       onMessage: (message) => this.onmessage?.(message),
-      onLeft: (_session, unanswered) => {
-        for (const requestId of unanswered) {
-          this.onmessage?.({
-            jsonrpc: "2.0",
-            method: "notifications/cancelled",
-            params: { requestId, reason: "The client has left" },
-          });
-        }
-      },
       onError: (error) => this.onerror?.(error),
     });
   }

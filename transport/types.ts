@@ -21,7 +21,10 @@ export interface JsonRpcRequest {
   /** The method. */
   method: string;
   /** The parameters; unknown ones pass untouched. */
-  params?: { _meta?: { progressToken?: ProgressToken; [key: string]: unknown }; [key: string]: unknown };
+  params?: {
+    _meta?: { progressToken?: ProgressToken; [key: string]: unknown };
+    [key: string]: unknown;
+  };
 }
 
 /** A JSON-RPC notification. */

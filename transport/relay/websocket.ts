@@ -5,6 +5,14 @@
  * @module
  */
 
+/**
+ * A handler of a {@linkcode WebSocketLike}. Written as a method, so that TypeScript takes the
+ * platform's own `WebSocket`, whose handlers ask for a whole `MessageEvent`.
+ *
+ * @typeParam E The part of the event that is used.
+ */
+export type WebSocketHandler<E> = { handle(event: E): void }["handle"];
+
 /** The part of the WHATWG `WebSocket` that a relay connection uses. */
 export interface WebSocketLike {
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
@@ -12,13 +20,13 @@ export interface WebSocketLike {
   /** Bytes handed to `send()` that have not left yet. */
   readonly bufferedAmount: number;
   /** Called when the connection is open. */
-  onopen: ((event: never) => void) | null;
+  onopen: WebSocketHandler<unknown> | null;
   /** Called with each frame; `data` is a string for text frames. */
-  onmessage: ((event: { data: unknown }) => void) | null;
-  /** Called when the connection failed; `onclose` follows. */
-  onerror: ((event: { message?: string }) => void) | null;
+  onmessage: WebSocketHandler<{ data: unknown }> | null;
+  /** Called when the connection failed, `onclose` follows; some events carry a `message`. */
+  onerror: WebSocketHandler<unknown> | null;
   /** Called once, when the connection has ended. */
-  onclose: ((event: { code: number; reason: string }) => void) | null;
+  onclose: WebSocketHandler<{ code: number; reason: string }> | null;
   /** Sends a text frame. */
   send(data: string): void;
   /** Starts the closing handshake. */

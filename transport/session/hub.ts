@@ -27,8 +27,6 @@ export interface SessionHubOptions {
    * question of the server that could not be put to any client.
    */
   readonly onMessage: (message: JsonRpcMessage, session?: Session) => void;
-  /** Told when a session has ended, with the requests of it that the server still works on. */
-  readonly onLeft?: (session: Session, unanswered: readonly RequestId[]) => void;
   /** Called for faults of one session. */
   readonly onError?: (error: Error) => void;
 }
@@ -44,6 +42,7 @@ export class SessionHub {
   readonly #questions = new Map<RequestId, Session>();
   /** Who wants to hear of which resource. */
   readonly #subscribers = new Map<string, Set<Session>>();
+  #asked = 0;
 
   /** @param options Where messages go. */
   constructor(options: SessionHubOptions) {
@@ -58,6 +57,11 @@ export class SessionHub {
   /** The requests that the server works on. */
   get unanswered(): readonly RequestId[] {
     return [...this.#requests.keys()];
+  }
+
+  /** The resources that any client wants to hear of. */
+  get subscriptions(): readonly string[] {
+    return [...this.#subscribers.keys()];
   }
 
   /** Takes a session in, and starts it. */
@@ -191,7 +195,15 @@ export class SessionHub {
     this.#sessions.delete(session);
     this.#observers.delete(session);
     for (const [uri, subscribers] of this.#subscribers) {
-      if (subscribers.delete(session) && subscribers.size === 0) this.#subscribers.delete(uri);
+      if (!subscribers.delete(session) || subscribers.size > 0) continue;
+      this.#subscribers.delete(uri);
+      const id = `hub-${++this.#asked}`; // nobody waits for the answer
+      this.#options.onMessage({
+        jsonrpc: "2.0",
+        id,
+        method: "resources/unsubscribe",
+        params: { uri },
+      });
     }
     for (const [id, asked] of this.#questions) {
       if (asked !== session) continue;
@@ -200,10 +212,15 @@ export class SessionHub {
         errorResponse(id, METHOD_NOT_FOUND, "The client that was asked has left"),
       );
     }
-    const unanswered = [...this.#requests].filter(([, owner]) => owner === session)
-      .map(([id]) => id);
-    for (const id of unanswered) this.#requests.delete(id);
-    this.#options.onLeft?.(session, unanswered);
+    for (const [requestId, owner] of this.#requests) {
+      if (owner !== session) continue;
+      this.#requests.delete(requestId);
+      this.#options.onMessage({
+        jsonrpc: "2.0",
+        method: "notifications/cancelled",
+        params: { requestId, reason: "The client has left" },
+      });
+    }
   }
 }
 

@@ -29,6 +29,8 @@ export class FaultyConnection implements RelayClientConnection {
   #group: string[] = [];
   #closed = false;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Frames that wait for a timer: whichever fires takes the first, so they leave in order. */
+  readonly #delayed: string[] = [];
   #lastDueMs = 0;
 
   /** @param context What it needs from the relay's faults. */
@@ -91,6 +93,7 @@ export class FaultyConnection implements RelayClientConnection {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+    this.#delayed.length = 0;
     this.#held = [];
     this.#group = [];
     this.#inner?.close();
@@ -146,9 +149,11 @@ export class FaultyConnection implements RelayClientConnection {
     if (latencyMs <= 0 && this.#timers.size === 0) return this.#context.send(frame);
     const nowMs = performance.now();
     this.#lastDueMs = Math.max(this.#lastDueMs, nowMs + latencyMs);
+    this.#delayed.push(frame);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (!this.#closed) this.#context.send(frame);
+      const next = this.#delayed.shift();
+      if (next !== undefined) this.#context.send(next);
     }, this.#lastDueMs - nowMs);
     this.#timers.add(timer);
   }

@@ -20,6 +20,8 @@ export interface RelayLimits {
   readonly maxFilterValues: number;
   /** Stored events for one filter: what a filter without `limit` gets, and the most that counts. */
   readonly maxLimit: number;
+  /** Stored events for one subscription, characters; the newest come, older ones are left out. */
+  readonly maxReplyLength: number;
   /** How far in the past `created_at` may be, seconds. */
   readonly maxAgeSeconds: number;
   /** How far in the past `created_at` of an ephemeral event may be, seconds. */
@@ -37,6 +39,7 @@ export const DEFAULT_RELAY_LIMITS: RelayLimits = {
   maxFilters: 20,
   maxFilterValues: 2_000,
   maxLimit: 500,
+  maxReplyLength: 4_194_304,
   maxAgeSeconds: Infinity,
   maxEphemeralAgeSeconds: Infinity,
   maxFutureSeconds: 900,

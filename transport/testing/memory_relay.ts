@@ -13,6 +13,9 @@ import {
 } from "./memory_socket.ts";
 import { RelayEngine, type RelayEngineOptions, type RelaySubscription } from "./relay_engine.ts";
 
+/** How often {@linkcode MemoryRelay.until} asks, milliseconds. */
+const POLL_INTERVAL_MS = 5;
+
 /** Settings of a {@linkcode MemoryRelay}. */
 export interface MemoryRelayOptions extends Omit<RelayEngineOptions, "urls"> {
   /**
@@ -137,7 +140,8 @@ export class MemoryRelay {
   }
 
   /**
-   * Waits until something is so; asked again after everything that happens here.
+   * Waits until something is so; asked again after everything that happens here, and every few
+   * milliseconds for what happens elsewhere.
    * @param condition What is waited for.
    * @param options How long.
    * @throws {DOMException} `TimeoutError` when time is up, or the signal's reason.
@@ -148,12 +152,17 @@ export class MemoryRelay {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = () => {
-      if (condition()) resolve();
+      try {
+        if (condition()) resolve();
+      } catch (error) {
+        reject(error);
+      }
     };
     const timer = setTimeout(() => {
       const text = `The condition did not come true on ${this.url} within ${timeoutMs} ms`;
       reject(new DOMException(text, "TimeoutError"));
     }, timeoutMs);
+    const interval = setInterval(check, POLL_INTERVAL_MS);
     const onAbort = () => reject(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#waiters.add(check);
@@ -161,6 +170,7 @@ export class MemoryRelay {
       await promise;
     } finally {
       clearTimeout(timer);
+      clearInterval(interval);
       signal?.removeEventListener("abort", onAbort);
       this.#waiters.delete(check);
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WebSocketLike } from "../relay/websocket.ts";
+import type { WebSocketHandler, WebSocketLike } from "../relay/websocket.ts";
 
 /** The relay's end of a {@linkcode MemoryWebSocket}. */
 export interface MemoryServerSocket {
@@ -36,13 +36,13 @@ const CLOSED = 3;
  */
 export class MemoryWebSocket implements WebSocketLike {
   /** Called when the connection is open. */
-  onopen: ((event: never) => void) | null = null;
+  onopen: WebSocketHandler<unknown> | null = null;
   /** Called with each frame. */
-  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onmessage: WebSocketHandler<{ data: unknown }> | null = null;
   /** Called when the connection failed; `onclose` follows. */
-  onerror: ((event: { message?: string }) => void) | null = null;
+  onerror: WebSocketHandler<unknown> | null = null;
   /** Called once, when the connection has ended. */
-  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  onclose: WebSocketHandler<{ code: number; reason: string }> | null = null;
   /** The URL that was connected to. */
   readonly url: string;
 
@@ -125,7 +125,7 @@ export class MemoryWebSocket implements WebSocketLike {
   #open(): void {
     if (this.#readyState !== CONNECTING) return;
     this.#readyState = OPEN;
-    this.onopen?.(new Event("open") as never);
+    this.onopen?.(new Event("open"));
   }
 
   #deliver(frame: string): void {

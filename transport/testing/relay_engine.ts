@@ -426,9 +426,13 @@ class Connection implements RelayClientConnection {
       return this.#answer("CLOSED", id, `error: the events could not be read: ${text}`);
     }
     const prefix = `["EVENT",${JSON.stringify(id)},`;
+    let replyLength = 0;
     for (const event of stored) {
       if (!mayRead(event, requireAuth, this.#pubkeys)) continue;
-      this.send(`${prefix}${JSON.stringify(event)}]`);
+      const json = JSON.stringify(event);
+      replyLength += json.length;
+      if (replyLength > limits.maxReplyLength) break;
+      this.send(`${prefix}${json}]`);
     }
     this.#answer("EOSE", id);
     if (this.#closed) return;

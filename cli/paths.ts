@@ -1,0 +1,65 @@
+/**
+ * Where `cvm` keeps its files.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { InputError } from "../errors.ts";
+import type { Environment } from "./io.ts";
+
+/**
+ * The folder of the configuration and the keys: `$XDG_CONFIG_HOME/cvm`, else
+ * `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
+ *
+ * @throws {InputError} CONFIG_INVALID when the environment does not say where home is.
+ */
+export function configFolder(env: Environment): string {
+  const configured = env.get("XDG_CONFIG_HOME");
+  if (configured) return join(configured, "cvm");
+  const applicationData = env.get("APPDATA");
+  if (Deno.build.os === "windows" && applicationData) return join(applicationData, "cvm");
+  const home = env.get("HOME");
+  if (home) return join(home, ".config", "cvm");
+  throw new InputError(
+    "CONFIG_INVALID",
+    "neither XDG_CONFIG_HOME nor HOME is set, so there is no folder for keys and configuration; set one of them, or name a file with --key-file",
+  );
+}
+
+/** The configuration file. */
+export function configFile(env: Environment): string {
+  return join(configFolder(env), "config.json");
+}
+
+/** The file of the key with which `cvm` visits servers. */
+export function clientKeyFile(env: Environment): string {
+  return join(configFolder(env), "keys", "client.key");
+}
+
+/**
+ * The file of a gateway's key: one for each MCP server, told apart by its
+ * command line or URL, so that each has an identity of its own and keeps it.
+ *
+ * @param target The command and its arguments, or the URL.
+ * @param env The environment.
+ */
+export async function gatewayKeyFile(target: readonly string[], env: Environment): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(target));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const tag = [...digest.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return join(configFolder(env), "keys", `gateway-${slugOf(target)}-${tag}.key`);
+}
+
+/** A short name for an MCP server, for file names and the entry in a host's configuration. */
+export function slugOf(target: readonly string[]): string {
+  const [first = "server"] = target;
+  const words = /^https?:\/\//.test(first) ? [new URL(first).hostname] : target;
+  // Of `npx -y @scope/server-name /data`, the package is what tells servers apart.
+  const launchers = /^(npx|bunx|uvx|pnpm|dlx|exec|run|deno|node|bun|python3?|sh|bash)$/;
+  const names = words.filter((word) => !word.startsWith("-"))
+    .map((word) => word.replace(/@[\d.]+$/, "").split(/[\\/:]/).pop() ?? "")
+    .map((word) => word.replace(/\.(js|mjs|cjs|ts|mts|py|sh|exe)$/, ""))
+    .map((word) => word.toLowerCase().replace(/[^a-z0-9.]+/g, "-").replace(/^[-.]+|[-.]+$/g, ""));
+  const telling = names.find((name) => name !== "" && !launchers.test(name)) ?? names[0];
+  return (telling || "server").slice(0, 40);
+}

@@ -1,0 +1,106 @@
+/**
+ * `@contextvm/sdk` as a peer of the interop tests, in a process of its own.
+ *
+ * @module
+ */
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { generateKey, getPublicKey } from "../../crypto/mod.ts";
+import type { JsonRpcFailure, Transcript } from "./_tools.ts";
+import type { PeerModes } from "./_modes.ts";
+
+const SCRIPT = new URL("../testdata/sdk_peer.ts", import.meta.url);
+/** The variables that it and its logger look at. */
+const ENVIRONMENT = { LOG_ENABLED: "false", NODE_ENV: "test" };
+
+/** A server of theirs. */
+export interface SdkServer {
+  /** Its public key, hex. */
+  readonly publicKey: string;
+  readonly modes: PeerModes;
+}
+
+/** What became of a client of theirs. */
+export type SdkOutcome = { readonly transcript: Transcript } | { readonly error: JsonRpcFailure };
+
+/** The process. */
+export class SdkPeer implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Record<string, unknown>>>();
+  readonly #reading: Promise<void>;
+  #commands = 0;
+
+  /** Starts it. Needs `--allow-run` for Deno itself. */
+  constructor() {
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env", SCRIPT.href],
+      env: ENVIRONMENT,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#input = this.#process.stdin.getWriter();
+    this.#reading = this.#read();
+  }
+
+  /** Starts a server of theirs; resolves when it listens. */
+  async serve(
+    relays: readonly string[],
+    modes: PeerModes,
+    { announced = false }: { announced?: boolean } = {},
+  ): Promise<SdkServer> {
+    const { secretKey, publicKey } = generateKeys();
+    const { error } = await this.#command("serve", { secretKey, relays, ...modes, announced });
+    if (error !== undefined) throw new Error(`no server: ${JSON.stringify(error)}`);
+    return { publicKey, modes };
+  }
+
+  /** Runs a client of theirs against a server, each request within `timeoutMs`. */
+  async runClient(
+    relays: readonly string[],
+    modes: PeerModes,
+    options: { server: string; short: boolean; timeoutMs: number },
+  ): Promise<SdkOutcome & { readonly publicKey: string }> {
+    const { secretKey, publicKey } = generateKeys();
+    const answer = await this.#command("exercise", { secretKey, relays, ...modes, ...options });
+    return answer.error === undefined
+      ? { publicKey, transcript: answer.result as Transcript }
+      : { publicKey, error: answer.error as JsonRpcFailure };
+  }
+
+  /** Ends the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close();
+    await this.#process.status;
+    await this.#reading;
+  }
+
+  async #command(op: string, fields: object): Promise<Record<string, unknown>> {
+    const id = ++this.#commands;
+    const answer = Promise.withResolvers<Record<string, unknown>>();
+    this.#waiting.set(id, answer);
+    const line = JSON.stringify({ id, op, ...fields }) + "\n";
+    await this.#input.write(new TextEncoder().encode(line));
+    return await answer.promise;
+  }
+
+  async #read(): Promise<void> {
+    let buffered = "";
+    for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (buffered + text).split("\n");
+      buffered = lines.pop() ?? "";
+      for (const line of lines) {
+        const answer = JSON.parse(line);
+        this.#waiting.get(answer.id)?.resolve(answer);
+        this.#waiting.delete(answer.id);
+      }
+    }
+    const ended = new Error("the process of @contextvm/sdk has ended");
+    for (const { reject } of this.#waiting.values()) reject(ended);
+  }
+}
+
+function generateKeys(): { secretKey: string; publicKey: string } {
+  const secretKey = generateKey();
+  return { secretKey: bytesToHex(secretKey), publicKey: getPublicKey(secretKey) };
+}

@@ -1,0 +1,167 @@
+import { assert, assertEquals } from "@std/assert";
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { type NostrEvent, PrivateKeySigner, verifyEvent } from "../../../crypto/mod.ts";
+import { fetchAnnouncement } from "../../../transport/discovery/announcement.ts";
+import { fetchRelayList, newestGenuine } from "../../../transport/discovery/relay_list.ts";
+import { RelayPool } from "../../../transport/relay/pool.ts";
+import { NostrServerTransport, serve } from "../../../transport/server.ts";
+import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { fixtureServer, network, poolOptions, RawPeer, until } from "../_harness.ts";
+
+/** What a relay still has of an author, by kind. */
+async function stored(relay: MemoryRelay, author: string): Promise<Map<number, NostrEvent>> {
+  await using pool = new RelayPool([relay.url], poolOptions(relay));
+  const events = await pool.query([{ authors: [author] }]);
+  return new Map(events.map((event) => [event.kind, event]));
+}
+
+/** A server whose list of tools has several pages. */
+function pagedServer(pages: number): McpServer {
+  const mcp = new McpServer({ name: "paged", version: "1.0.0" }, { capabilities: { tools: {} } });
+  mcp.server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
+    const page = Number(params?.cursor ?? 0);
+    const tools = [{ name: `tool ${page}`, inputSchema: { type: "object" as const } }];
+    return page + 1 < pages ? { tools, nextCursor: String(page + 1) } : { tools };
+  });
+  return mcp;
+}
+
+Deno.test("F26: an announcement has every page of every list (CEP6-1, CEP6-2, CEP17-1)", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => pagedServer(3), {
+    signer: PrivateKeySigner.generate(),
+    info: { name: "Paged", about: "has pages" },
+    announce: true,
+    ...network(relay),
+  });
+  const events = await stored(relay, server.publicKey);
+  assertEquals([...events.keys()].toSorted(), [10002, 11316, 11317]);
+  assert([...events.values()].every((event) => verifyEvent(event)));
+  const announced = JSON.parse(events.get(11316)!.content);
+  assertEquals(announced.serverInfo, { name: "paged", version: "1.0.0" });
+  assertEquals(events.get(11316)!.tags, [
+    ["name", "Paged"],
+    ["about", "has pages"],
+    ["support_encryption"],
+    ["support_encryption_ephemeral"],
+  ]);
+  const { tools } = JSON.parse(events.get(11317)!.content);
+  assertEquals(tools.map(({ name }: { name: string }) => name), ["tool 0", "tool 1", "tool 2"]);
+  assertEquals(events.get(10002)!.tags, [["r", "wss://relay.test"]]);
+  assertEquals(server.announcement?.failures, []);
+});
+
+Deno.test("F26: what changes is announced anew (CEP6-3)", async () => {
+  await using relay = new MemoryRelay();
+  let announcedServer: McpServer | undefined;
+  await using server = await serve(() => announcedServer = fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    announce: { relayList: false },
+    ...network(relay),
+  });
+  const before = (await stored(relay, server.publicKey)).get(11317)!;
+  announcedServer!.registerTool("added", {}, () => ({ content: [] }));
+  await until(
+    "the new list is published",
+    () => relay.events.filter(({ kind }) => kind === 11317).length === 2,
+  );
+  const after = (await stored(relay, server.publicKey)).get(11317)!;
+  assert(after.created_at > before.created_at && after.content.includes('"added"'));
+});
+
+Deno.test("F26: a relay that comes back gets the announcement again", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    announce: true,
+    ...network(relay),
+  });
+  const count = () => relay.received.filter(({ frame }) => frame.includes('"kind":11316')).length;
+  const before = count();
+  relay.faults.closeConnections(1012, "restarting");
+  await until("it is published again", () => count() > before);
+  assertEquals((await stored(relay, server.publicKey)).has(11316), true);
+});
+
+Deno.test("F26: a deletion deletes, also what an earlier run published (CEP6-5, NIP9-1)", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  {
+    await using _earlier = await serve(() => fixtureServer(), {
+      signer,
+      announce: true,
+      ...network(relay),
+    });
+  }
+  await using server = await serve(() => pagedServer(1), {
+    signer,
+    announce: true,
+    ...network(relay),
+  });
+  // The earlier run had resources; this one does not, and its announcement says so.
+  assertEquals(
+    [...(await stored(relay, signer.pubkey)).keys()].filter((kind) => kind !== 5).toSorted(),
+    [
+      10002,
+      11316,
+      11317,
+    ],
+  );
+  await server.withdraw("gone");
+  const events = await stored(relay, signer.pubkey);
+  assertEquals([...events.keys()], [5]);
+  const names = new Set(events.get(5)!.tags.map(([name]) => name));
+  assertEquals([...names].toSorted(), ["a", "e", "k"]);
+});
+
+Deno.test("NostrServerTransport announces the one server behind it", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  const mcp = fixtureServer();
+  await mcp.connect(new NostrServerTransport({ signer, announce: true, ...network(relay) }));
+  assertEquals([...(await stored(relay, signer.pubkey)).keys()].toSorted(), [
+    10002,
+    11316,
+    11317,
+    11318,
+    11319,
+  ]);
+  await mcp.close();
+});
+
+Deno.test("CEP17-4: bootstrap relays get the announcement, and the server does not listen there", async () => {
+  await using home = new MemoryRelay({ url: "wss://home.test" });
+  await using bootstrap = new MemoryRelay({ url: "wss://bootstrap.test" });
+  const pool = {
+    ...poolOptions(home),
+    webSocket: (url: string) => (url.includes("home") ? home : bootstrap).webSocket(url),
+  };
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    relays: [home.url],
+    announce: { bootstrapRelays: [bootstrap.url] },
+    pool,
+  });
+  await using asking = new RelayPool([bootstrap.url], pool);
+  assertEquals(await fetchRelayList(asking, server.publicKey), ["wss://home.test"]);
+  assertEquals(bootstrap.subscriptions, []);
+});
+
+Deno.test("CEP6-4, NIP1-2, F16: the newest genuine event wins, then the lowest id", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  const make = (created_at: number, name: string) =>
+    signer.signEvent({ kind: 11316, created_at, tags: [["name", name]], content: "{}" });
+  const events = await Promise.all([make(100, "old"), make(300, "new"), make(200, "middle")]);
+  const forged = { ...await make(400, "forged"), sig: "0".repeat(128) };
+  assertEquals(newestGenuine([...events, forged])?.tags, [["name", "new"]]);
+  const equal = await Promise.all(["a", "b", "c"].map((name) => make(500, name)));
+  const lowest = equal.map(({ id }) => id).toSorted()[0];
+  assertEquals(newestGenuine(equal)?.id, lowest);
+  await using author = await RawPeer.open(relay, signer);
+  for (const event of events) author.publish(event);
+  await until("the events are there", () => relay.events.length >= 2);
+  await using pool = new RelayPool([relay.url], poolOptions(relay));
+  assertEquals((await fetchAnnouncement(pool, signer.pubkey))?.name, "new");
+});

@@ -1,0 +1,51 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { McpProxy } from "../../transport/proxy.ts";
+import { serve } from "../../transport/server.ts";
+import { MemoryRelay } from "../../transport/testing/mod.ts";
+import { fixtureServer, makeClient, network, textOf, until } from "./_harness.ts";
+
+Deno.test("McpProxy lets a host use a server on Nostr, questions of the server included", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const [host, hostEnd] = InMemoryTransport.createLinkedPair();
+  const options = {
+    signer: PrivateKeySigner.generate(),
+    server: server.publicKey,
+    ...network(relay),
+  };
+  await using proxy = new McpProxy({ host: hostEnd, server: options });
+  await proxy.start();
+  const client = makeClient("the host answers");
+  await client.connect(host);
+  assertEquals((await client.listTools()).tools.length, 5);
+  assertEquals(textOf(await client.callTool({ name: "ask" })), "the host answers");
+  await client.close();
+  await proxy.closed;
+});
+
+Deno.test("McpProxy fails the host's requests when the server's side ends or refuses", async () => {
+  const [host, hostEnd] = InMemoryTransport.createLinkedPair();
+  const [server] = InMemoryTransport.createLinkedPair();
+  const heard: unknown[] = [];
+  host.onmessage = (message) => heard.push(message);
+  await host.start();
+  const proxy = new McpProxy({ host: hostEnd, server });
+  await proxy.start();
+  const send = server.send.bind(server);
+  server.send = () => Promise.reject(new Error("no relay took it"));
+  await host.send({ jsonrpc: "2.0", id: 1, method: "ping" });
+  await until("the refusal comes", () => heard.length === 1);
+  server.send = send;
+  await host.send({ jsonrpc: "2.0", id: 2, method: "ping" });
+  await proxy.close();
+  assertEquals(heard, [
+    { jsonrpc: "2.0", id: 1, error: { code: -32603, message: "no relay took it" } },
+    { jsonrpc: "2.0", id: 2, error: { code: -32603, message: "The proxy was closed" } },
+  ]);
+  await assertRejects(() => proxy.start(), Error, "started once");
+});

@@ -1,0 +1,420 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { NostrServerTransport, serve } from "../../transport/server.ts";
+import { MemoryRelay } from "../../transport/testing/mod.ts";
+import {
+  connect,
+  fixtureServer,
+  type Log,
+  makeClient,
+  network,
+  RawPeer,
+  textOf,
+  until,
+} from "./_harness.ts";
+
+const echo = (id: number, message: string) => ({
+  jsonrpc: "2.0",
+  id,
+  method: "tools/call",
+  params: { name: "echo", arguments: { message } },
+});
+const emptyLog = (): Log => ({ echoed: [], started: 0, cancelled: 0 });
+const now = () => Math.floor(Date.now() / 1000);
+
+Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, CEP4-1)", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  const { client } = session;
+  assertEquals(client.getServerVersion()?.name, "fixture");
+  assertEquals((await client.listTools()).tools.length, 5);
+  assertEquals(textOf(await client.callTool({ name: "echo", arguments: { message: "hé" } })), "hé");
+  const failed = await client.callTool({ name: "fail" });
+  assertEquals([failed.isError, textOf(failed)], [true, "this tool always fails"]);
+  const read = await client.readResource({ uri: "test://doc" });
+  assertEquals(read.contents, [{ uri: "test://doc", text: "a document" }]);
+  // CEP4-2, CEP19-2: only ephemeral wraps were used, each with its recipient in the only tag.
+  for (const event of relay.events) {
+    assertEquals([event.kind, event.tags.length, event.tags[0]?.[0]], [21059, 1, "p"]);
+  }
+});
+
+Deno.test("F01: a message that is old, forged, misaddressed or of another kind does not run", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const to = server.publicKey;
+  const someoneElse = PrivateKeySigner.generate().pubkey;
+  const wrapped = [
+    await peer.message(to, echo(1, "old"), { created_at: now() - 301 }),
+    await peer.message(to, echo(1, "early"), { created_at: now() + 301 }),
+    await peer.message(to, echo(1, "for someone else"), { tags: [["p", someoneElse]] }),
+    await peer.message(to, echo(1, "for nobody"), { tags: [] }),
+    await peer.message(to, echo(1, "other kind"), { kind: 1 }),
+    { ...await peer.message(to, echo(1, "forged")), pubkey: someoneElse },
+    { ...await peer.message(to, echo(1, "edited")), content: JSON.stringify(echo(1, "edited!")) },
+  ];
+  for (const inner of wrapped) peer.publish(peer.wrap(inner, to));
+  const forged = await peer.message(to, echo(1, "bad signature"));
+  relay.deliver({ ...forged, sig: forged.sig.replace(/^./, (c) => c === "0" ? "1" : "0") });
+  relay.deliver(await peer.message(to, echo(1, "plain and old"), { created_at: now() - 301 }));
+  peer.publish(peer.wrap(await peer.message(to, echo(1, "good")), to));
+  await until("the good message runs", () => log.echoed.length > 0);
+  assertEquals(log.echoed, ["good"]);
+});
+
+Deno.test("F01: a message runs once, in however many wraps and deliveries it comes", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const inner = await peer.message(server.publicKey, echo(1, "once"));
+  for (const kind of [1059, 21059, 1059] as const) {
+    const wrap = peer.wrap(inner, server.publicKey, kind);
+    peer.publish(wrap);
+    relay.deliver(wrap);
+  }
+  const plain = await peer.message(server.publicKey, echo(2, "once plain"));
+  peer.publish(plain);
+  relay.deliver(plain);
+  peer.publish(peer.wrap(await peer.message(server.publicKey, echo(3, "last")), server.publicKey));
+  await until("the last message runs", () => log.echoed.includes("last"));
+  assertEquals(log.echoed, ["once", "once plain", "last"]);
+});
+
+Deno.test("F01: stored wraps that a relay replays after a restart do not run again", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using peer = await RawPeer.open(relay);
+  const start = () => serve(() => fixtureServer(log), { signer, ...network(relay) });
+  {
+    await using server = await start();
+    const inner = await peer.message(server.publicKey, echo(1, "before"));
+    peer.publish(peer.wrap(inner, server.publicKey, 1059));
+    await until("the first life runs it", () => log.echoed.length === 1);
+  }
+  await using server = await start();
+  const inner = await peer.message(server.publicKey, echo(2, "after"));
+  peer.publish(peer.wrap(inner, server.publicKey, 1059));
+  await until("the second life works", () => log.echoed.includes("after"));
+  assertEquals(log.echoed, ["before", "after"]);
+});
+
+Deno.test("F04: who spoke encrypted is answered encrypted, also when the same key speaks plain meanwhile (SPEC-3, CEP4-3)", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const secret = await peer.message(server.publicKey, echo(1, "secret"));
+  const open = await peer.message(server.publicKey, echo(1, "open"));
+  peer.publish(peer.wrap(secret, server.publicKey));
+  peer.publish(open);
+  await until("both are answered", () => peer.received.length === 2);
+  const plain = peer.received.filter(({ kind }) => kind === 25910);
+  assertEquals(plain.length, 1);
+  assertEquals(plain[0]?.tags.slice(0, 2), [["p", peer.pubkey], ["e", open.id]]);
+  assert(!plain[0]?.content.includes("secret"));
+  const [answer] = await peer.opened();
+  assertEquals(answer?.tags.slice(0, 2), [["p", peer.pubkey], ["e", secret.id]]);
+  assertEquals(JSON.parse(answer!.content).id, 1);
+});
+
+Deno.test("F04: a server that requires encryption neither hears nor speaks plain text (CEP4-5)", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    encryption: "required",
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  peer.publish(await peer.message(server.publicKey, echo(1, "plain")));
+  relay.deliver(await peer.message(server.publicKey, echo(2, "plain, pushed")));
+  peer.publish(
+    peer.wrap(await peer.message(server.publicKey, echo(3, "secret")), server.publicKey),
+  );
+  await until("the encrypted one is answered", () => peer.received.length === 1);
+  assertEquals(log.echoed, ["secret"]);
+  assertEquals(relay.events.filter((event) => event.pubkey === server.publicKey), []);
+});
+
+Deno.test("F05: two clients with the same ids and tokens see their own progress only (W7: token 0 too)", async () => {
+  await using relay = new MemoryRelay();
+  for (const shared of [false, true]) {
+    const options = { signer: PrivateKeySigner.generate(), ...network(relay) };
+    const mcp = fixtureServer();
+    const transport = new NostrServerTransport(options);
+    const server = shared ? undefined : await serve(() => fixtureServer(), options);
+    if (shared) await mcp.connect(transport);
+    const publicKey = options.signer.pubkey;
+    const count = async (to: number) => {
+      await using session = await connect(relay, publicKey);
+      const seen: unknown[] = [];
+      const result = await session.client.callTool(
+        { name: "count", arguments: { to } },
+        undefined,
+        { onprogress: ({ total }) => seen.push(total) },
+      );
+      return { text: textOf(result), seen };
+    };
+    const counts = await Promise.all([count(3), count(4), count(5)]);
+    assertEquals(
+      counts,
+      [3, 4, 5].map((to) => ({
+        text: String(to),
+        seen: Array.from({ length: to }, () => to),
+      })),
+    );
+    await server?.close();
+    await mcp.close();
+  }
+});
+
+Deno.test("F05: progress under token 0 carries the client's own token and request", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const request = await peer.message(server.publicKey, {
+    jsonrpc: "2.0",
+    id: 9,
+    method: "tools/call",
+    params: { name: "count", arguments: { to: 1 }, _meta: { progressToken: 0 } },
+  });
+  peer.publish(request);
+  await until("progress and the answer come", () => peer.received.length === 2);
+  const [progress, answer] = peer.received;
+  assertEquals(JSON.parse(progress!.content).params, { progressToken: 0, progress: 1, total: 1 });
+  assertEquals(progress!.tags.slice(0, 2), [["p", peer.pubkey], ["e", request.id]]);
+  assertEquals(JSON.parse(answer!.content).id, 9);
+});
+
+Deno.test("CEP35-2: the server introduces itself with its first message and no other", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    info: { name: "N", about: "A" },
+    extraTags: [["custom", "1"]],
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  for (const id of [1, 2]) {
+    peer.publish(await peer.message(server.publicKey, echo(id, "x")));
+    await until("an answer comes", () => peer.received.length === id);
+  }
+  assertEquals(peer.received[0]!.tags.slice(2), [
+    ["name", "N"],
+    ["about", "A"],
+    ["support_encryption"],
+    ["support_encryption_ephemeral"],
+    ["custom", "1"],
+  ]);
+  assertEquals(peer.received[1]!.tags.length, 2);
+});
+
+Deno.test("F20: cancellation reaches the tool that runs", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  const abort = new AbortController();
+  const call = session.client.callTool({ name: "slow" }, undefined, { signal: abort.signal });
+  const outcome = call.then(() => "answered", () => "aborted");
+  await until("the tool runs", () => log.started === 1);
+  abort.abort();
+  assertEquals(await outcome, "aborted");
+  await until("the tool is cancelled", () => log.cancelled === 1);
+});
+
+Deno.test("F21: a server can ask its client", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey, {}, makeClient("fine, thanks"));
+  assertEquals(textOf(await session.client.callTool({ name: "ask" })), "fine, thanks");
+});
+
+Deno.test("F21: where the client can't be asked, the server learns it at once", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  for (const stateless of [false, true]) {
+    await using session = await connect(relay, server.publicKey, { stateless });
+    const result = await session.client.callTool({ name: "ask" }, undefined, { timeout: 1_500 });
+    assertEquals(result.isError, true);
+    assertStringIncludes(textOf(result) ?? "", "sampling");
+  }
+});
+
+Deno.test("F03: strangers are refused where that is answered, and nothing of theirs runs", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using peer = await RawPeer.open(relay);
+  await using stranger = await RawPeer.open(relay);
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    access: { allow: [peer.pubkey.toUpperCase()], answerRefused: true },
+    ...network(relay),
+  });
+  const request = await stranger.message(server.publicKey, echo(7, "stranger"));
+  stranger.publish(request);
+  peer.publish(await peer.message(server.publicKey, echo(8, "friend")));
+  await until("both are answered", () => stranger.received.length + peer.received.length === 2);
+  assertEquals(log.echoed, ["friend"]);
+  assertEquals(stranger.received[0]!.tags, [["p", stranger.pubkey], ["e", request.id]]);
+  assertEquals(JSON.parse(stranger.received[0]!.content), {
+    jsonrpc: "2.0",
+    id: 7,
+    error: { code: -32000, message: "Unauthorized" },
+  });
+});
+
+Deno.test("F03: a slow authorization holds up nobody else, and keeps its client's order", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using slow = await RawPeer.open(relay);
+  await using quick = await RawPeer.open(relay);
+  const gate = Promise.withResolvers<void>();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    access: {
+      authorize: async ({ peer }) => {
+        if (peer === slow.pubkey) await gate.promise;
+        return true;
+      },
+    },
+    ...network(relay),
+  });
+  for (const text of ["slow 1", "slow 2"]) {
+    slow.publish(await slow.message(server.publicKey, echo(1, text)));
+  }
+  quick.publish(await quick.message(server.publicKey, echo(1, "quick")));
+  await until("the quick one is answered", () => quick.received.length === 1);
+  assertEquals(log.echoed, ["quick"]);
+  gate.resolve();
+  await until("the slow ones are answered", () => slow.received.length === 2);
+  assertEquals(log.echoed, ["quick", "slow 1", "slow 2"]);
+});
+
+Deno.test("F06: a server that is not announced publishes nothing about itself (CEP17-2)", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    info: { name: "hidden" },
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  await session.client.listTools();
+  assertEquals(relay.events.filter(({ pubkey }) => pubkey === server.publicKey), []);
+});
+
+Deno.test("F09: the bounds hold: requests in flight, sessions, and the size of an answer", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using first = await RawPeer.open(relay);
+  await using second = await RawPeer.open(relay);
+  await using server = await serve(() => {
+    const mcp = fixtureServer(log);
+    mcp.registerTool("large", {}, () => ({
+      content: [{ type: "text", text: "x".repeat(70_000) }],
+    }));
+    return mcp;
+  }, {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxInFlight: 1, maxSessions: 1 },
+    ...network(relay),
+  });
+  const call = (id: number, name: string) => ({
+    jsonrpc: "2.0",
+    id,
+    method: "tools/call",
+    params: { name },
+  });
+  const errorIn = (content: string) => JSON.parse(content).error.message as string;
+  first.publish(await first.message(server.publicKey, call(1, "large")));
+  await until("the large answer fails", () => first.received.length === 1);
+  assertStringIncludes(errorIn(first.received[0]!.content), "too large");
+  first.publish(await first.message(server.publicKey, call(2, "slow")));
+  await until("a request is in flight", () => log.started === 1);
+  first.publish(await first.message(server.publicKey, call(3, "slow")));
+  await until("the second request is refused", () => first.received.length === 2);
+  assertStringIncludes(errorIn(first.received[1]!.content), "more than 1 requests");
+  second.publish(await second.message(server.publicKey, call(1, "slow")));
+  await until("the second client is refused", () => second.received.length === 1);
+  assertStringIncludes(errorIn(second.received[0]!.content), "Server is full");
+});
+
+Deno.test("a client that initializes again gets a new session, and the old one ends its work", async () => {
+  const log = emptyLog();
+  const sessions: string[] = [];
+  await using relay = new MemoryRelay();
+  await using server = await serve((session) => {
+    sessions.push(session.sessionId);
+    return fixtureServer(log);
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  const signer = PrivateKeySigner.generate();
+  await using one = await connect(relay, server.publicKey, { signer });
+  const abort = new AbortController();
+  const slow = one.client.callTool({ name: "slow" }, undefined, { signal: abort.signal })
+    .catch(() => "aborted");
+  await until("a call of the first client runs", () => log.started === 1);
+  await using two = await connect(relay, server.publicKey, { signer });
+  assertEquals(
+    textOf(await two.client.callTool({ name: "echo", arguments: { message: "2" } })),
+    "2",
+  );
+  assertEquals(new Set(sessions).size, 2);
+  abort.abort();
+  assertEquals(await slow, "aborted");
+  await until("the first client's call is cancelled", () => log.cancelled === 1);
+});
+
+Deno.test("F15: a message that two relays deliver runs once, in every mode", async () => {
+  const log = emptyLog();
+  await using north = new MemoryRelay({ url: "wss://north.test" });
+  await using south = new MemoryRelay({ url: "wss://south.test" });
+  const both = {
+    relays: [north.url, south.url],
+    pool: {
+      ...network(north).pool,
+      webSocket: (url: string) => (url.includes("north") ? north : south).webSocket(url),
+    },
+  };
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    ...both,
+  });
+  for (const encryption of ["optional", "disabled"] as const) {
+    await using session = await connect(north, server.publicKey, { ...both, encryption });
+    const message = `by two relays, ${encryption}`;
+    assertEquals(
+      textOf(await session.client.callTool({ name: "echo", arguments: { message } })),
+      message,
+    );
+    await session.client.ping();
+  }
+  assertEquals(log.echoed, ["by two relays, optional", "by two relays, disabled"]);
+});

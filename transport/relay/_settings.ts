@@ -1,0 +1,71 @@
+/**
+ * The options of a pool with their defaults, checked.
+ *
+ * @module
+ */
+import type { Signer } from "../../crypto/signer.ts";
+import { Backoff } from "./backoff.ts";
+import { fetchRelayInfo, type RelayInfo } from "./nip11.ts";
+import type { RelayPoolOptions } from "./options.ts";
+import type { WebSocketFactory } from "./websocket.ts";
+
+/** Every option of a pool, resolved. */
+export interface RelaySettings {
+  readonly signer: Signer | undefined;
+  readonly webSocket: WebSocketFactory;
+  readonly connectTimeoutMs: number;
+  readonly publishTimeoutMs: number;
+  readonly queryTimeoutMs: number;
+  readonly idlePingMs: number;
+  readonly pingTimeoutMs: number;
+  readonly clockSkewMs: number;
+  readonly maxFrameBytes: number;
+  readonly fetchRelayInfo: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
+  readonly report: (error: unknown) => void;
+  readonly now: () => number;
+  /** A new sequence of delays. */
+  readonly newBackoff: () => Backoff;
+}
+
+/**
+ * Resolves the options of a pool.
+ * @param options What the user said.
+ * @returns Every setting.
+ * @throws {RangeError} When a number is out of range.
+ */
+export function resolveSettings(options: RelayPoolOptions): RelaySettings {
+  const { backoff, random = Math.random } = options;
+  const newBackoff = () => {
+    return new Backoff({ initialMs: backoff?.initialMs, maxMs: backoff?.maxMs, random });
+  };
+  newBackoff(); // Its bounds are checked now, not at the first failure.
+  return {
+    signer: options.signer,
+    webSocket: options.webSocket ?? ((url) => new WebSocket(url)),
+    connectTimeoutMs: positive("connectTimeoutMs", options.connectTimeoutMs ?? 5_000),
+    publishTimeoutMs: positive("publishTimeoutMs", options.publishTimeoutMs ?? 10_000),
+    queryTimeoutMs: positive("queryTimeoutMs", options.queryTimeoutMs ?? 5_000),
+    idlePingMs: positive("idlePingMs", options.idlePingMs ?? 30_000),
+    pingTimeoutMs: positive("pingTimeoutMs", options.pingTimeoutMs ?? 10_000),
+    clockSkewMs: atLeastZero("clockSkewMs", options.clockSkewMs ?? 300_000),
+    maxFrameBytes: positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
+    fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
+    report: options.onError ?? ((error) => reportError(error)),
+    now: options.now ?? Date.now,
+    newBackoff,
+  };
+}
+
+/**
+ * Checks a number of milliseconds or bytes.
+ * @throws {RangeError} When it is not above zero.
+ */
+export function positive(name: string, value: number): number {
+  if (!(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);
+  return value;
+}
+
+function atLeastZero(name: string, value: number): number {
+  if (!(value >= 0)) throw new RangeError(`${name} must be at least 0, got ${value}`);
+  return value;
+}
