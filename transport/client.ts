@@ -36,6 +36,7 @@ import {
   REQUEST_TIMEOUT,
 } from "./wire/message.ts";
 import { discoveryTags, hasSupportFlag, type Tags, tagValue } from "./wire/tags.ts";
+import { randomSalt } from "./wire/unique_events.ts";
 
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
 export { DEFAULT_DISCOVERY_RELAYS } from "./discovery/relay_list.ts";
@@ -98,6 +99,8 @@ export interface NostrClientTransportOptions {
 interface Pending {
   readonly id: RequestId;
   readonly method: string;
+  /** Ends the wait for the relay's OK: who was answered has been heard. */
+  readonly onAnswered: () => void;
   /** Fails the request when the server stays silent; only the first one and `initialize` have it. */
   timer?: ReturnType<typeof setTimeout>;
   /** Sends the request in the other gift wrap too. */
@@ -210,7 +213,7 @@ export class NostrClientTransport implements Transport {
       const publicKey = await signer.getPublicKey();
       const pool = this.#pool = await this.#openPool();
       const common = { pool, signer, engine, now: this.#now };
-      this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
+      this.#outbox = new Outbox({ ...common, salt: randomSalt(), signal: this.#stop.signal });
       this.#inbox = new Inbox({
         ...common,
         publicKey,
@@ -305,15 +308,16 @@ export class NostrClientTransport implements Transport {
     const introduces = this.#introduce || opens;
     this.#introduce = false;
     const wrapKind = this.#wraps.current;
+    const answered = Promise.withResolvers<void>();
     let posted: Posted | undefined;
     try {
       posted = await outbox.post(request, {
         recipient: this.serverPublicKey,
         tags: introduces ? supportTags(this.#modes) : [],
         wrapKind,
-        onSigned: (event) => this.#expect(event, request, wrapKind),
+        onSigned: (event) => this.#expect(event, request, wrapKind, answered.resolve),
       });
-      await posted.taken;
+      await Promise.race([posted.taken, answered.promise]);
     } catch (error) {
       if (introduces) this.#introduce = true;
       if (posted !== undefined) this.#settle(posted.event.id);
@@ -322,8 +326,13 @@ export class NostrClientTransport implements Transport {
   }
 
   /** Registers a request before it leaves, so that no answer comes too early. */
-  #expect(event: NostrEvent, { id, method }: JsonRpcRequest, sent: number | undefined): void {
-    const pending: Pending = { id, method };
+  #expect(
+    event: NostrEvent,
+    { id, method }: JsonRpcRequest,
+    sent: number | undefined,
+    onAnswered: () => void,
+  ): void {
+    const pending: Pending = { id, method, onAnswered };
     this.#pending.set(event.id, pending);
     if (this.#heard) return;
     const { handshakeTimeoutMs = 15_000 } = this.#options;
@@ -369,6 +378,7 @@ export class NostrClientTransport implements Transport {
     for (const waiting of this.#pending.values()) stopTimers(waiting);
     if (isResponse(message) && related !== undefined && pending !== undefined) {
       this.#settle(related);
+      pending.onAnswered();
       this.onmessage?.({ ...message, id: pending.id });
       return;
     }

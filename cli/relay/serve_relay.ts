@@ -5,7 +5,7 @@
  */
 import { CvmError } from "../../errors.ts";
 import { RelayEngine, type RelayEngineOptions } from "../../transport/testing/relay_engine.ts";
-import type { RelayClientConnection, RelayEndpoint } from "../../transport/testing/relay_engine.ts";
+import type { RelayClientConnection, RelayEndpoint } from "../../transport/testing/endpoint.ts";
 import { SqliteEventStore } from "./sqlite_store.ts";
 
 /** How long clients have to answer the closing handshake, milliseconds. */

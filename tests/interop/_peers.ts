@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Client, type ClientOptions } from "@modelcontextprotocol/sdk/client/index.js";
+import { Client, type ClientOptions } from "@modelcontextprotocol/sdk/client";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { NostrClientTransport, type NostrClientTransportOptions } from "../../transport/client.ts";
 import { type NostrServer, serve, type ServeOptions } from "../../transport/server.ts";

@@ -12,6 +12,14 @@ const SCRIPT = new URL("../testdata/sdk_peer.ts", import.meta.url);
 /** The variables that it and its logger look at. */
 const ENVIRONMENT = { LOG_ENABLED: "false", NODE_ENV: "test" };
 
+/** What it may do; the last two are for its logger and for `ws`. */
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-net=127.0.0.1",
+  "--allow-sys=hostname",
+  "--allow-env",
+];
+
 /** A server of theirs. */
 export interface SdkServer {
   /** Its public key, hex. */
@@ -33,7 +41,7 @@ export class SdkPeer implements AsyncDisposable {
   /** Starts it. Needs `--allow-run` for Deno itself. */
   constructor() {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env", SCRIPT.href],
+      args: ["run", ...PERMISSIONS, SCRIPT.href],
       env: ENVIRONMENT,
       stdin: "piped",
       stdout: "piped",

@@ -4,8 +4,10 @@
  *
  * @module
  */
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { Client } from "@modelcontextprotocol/sdk/client";
+import { Server } from "@modelcontextprotocol/sdk/server";
+// The types of `types.js` stand under another name.
+// @ts-types="@modelcontextprotocol/sdk/types"
 import {
   CallToolRequestSchema,
   type CallToolResult,
@@ -19,7 +21,7 @@ import {
   type ServerRequest,
   type Tool,
 } from "@modelcontextprotocol/sdk/types.js";
-import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
+import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol";
 
 /** What a test wants to know of a server, or to have otherwise. */
 export interface ToolServerOptions {

@@ -98,10 +98,10 @@ for (const { name, start } of testRelays()) {
   Deno.test(`NostrClientTransport does everything with servers of @contextvm/sdk on ${name}`, async () => {
     await using relay = await start();
     await using peer = new SdkPeer();
-    for (const modes of USUAL_MODES) {
+    await Promise.all(USUAL_MODES.map(async (modes) => {
       const server = await peer.serve([relay.url], modes);
       const verdict = await outcome(relay.url, server, modes, { short: false });
       assertEquals(`${describe(modes)}: ${verdict}`, `${describe(modes)}: works`);
-    }
+    }));
   });
 }

@@ -29,7 +29,7 @@ const event: fc.Arbitrary<NostrEvent> = fc.record({
   tags: fc.array(tag, { maxLength: 3 }),
   content: fc.constant(""),
   sig: fc.constant("0".repeat(128)),
-});
+}, { noNullPrototype: true });
 
 const filter: fc.Arbitrary<Filter> = fc.record({
   ids: fc.array(id, { maxLength: 5 }),
@@ -41,7 +41,7 @@ const filter: fc.Arbitrary<Filter> = fc.record({
   "#p": fc.array(key, { maxLength: 2 }),
   "#d": fc.array(fc.constantFrom("", "x"), { maxLength: 2 }),
   "#t": fc.array(fc.constantFrom("1", "2"), { maxLength: 2 }),
-}, { requiredKeys: [] });
+}, { requiredKeys: [], noNullPrototype: true });
 
 Deno.test("MemoryEventStore and SqliteEventStore do the same with any events and filters", async () => {
   await fc.assert(

@@ -24,17 +24,59 @@ export interface TestRelay {
 /**
  * The relays that interop tests run against: the embedded one, `@nostr-relay` from npm, and
  * those of the environment variable `CVM_TEST_RELAYS`, URLs with commas between them. They need
- * `--allow-net=127.0.0.1`, and `--allow-env=CVM_TEST_RELAYS` for the last.
+ * `--allow-net=127.0.0.1`, `--allow-run=deno` for the second, `--allow-env=CVM_TEST_RELAYS` for
+ * the last.
  */
 export function testRelays(): readonly TestRelay[] {
   return [
     { name: "embedded", start: () => serveRelay() },
     {
       name: "@nostr-relay",
-      start: async () => (await import("./nostr_relay.ts")).startNostrRelay(),
+      start: startNostrRelay,
     },
     ...externalUrls().map((url) => ({ name: url, start: () => Promise.resolve(external(url)) })),
   ];
+}
+
+/**
+ * Starts `@nostr-relay` in a process of its own: it asks for `@noble/hashes` without naming a
+ * version, and beside the one of this project it finds a version that it can't use.
+ */
+async function startNostrRelay(): Promise<RunningRelay> {
+  const program = new URL("./nostr_relay.ts", import.meta.url).href;
+  const child = new Deno.Command("deno", {
+    args: ["run", "--quiet", "--no-config", "--no-lock", "--allow-net=127.0.0.1", program],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      await child.stdin.close();
+      await child.stdout.cancel();
+      await child.status;
+    })();
+    return closing;
+  };
+  const url = await readLine(child.stdout);
+  if (url === undefined) {
+    await close();
+    throw new Error("@nostr-relay did not start; its standard error says why");
+  }
+  return { url, close, [Symbol.asyncDispose]: close };
+}
+
+/** The first line, or `undefined` when the stream ends before. */
+async function readLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
+  const lines = stream.values({ preventCancel: true });
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of lines) {
+    text += decoder.decode(chunk, { stream: true });
+    const end = text.indexOf("\n");
+    if (end >= 0) return text.slice(0, end);
+  }
+  return undefined;
 }
 
 function externalUrls(): string[] {

@@ -1,10 +1,14 @@
+// deno-lint-ignore-file no-import-prefix -- run with no deno.json, see startNostrRelay().
 /**
  * A relay that this project did not write: `@nostr-relay/*` from npm, over
  * real sockets. It brings the protocol; the socket server and the place for
- * events are for whoever uses it to add.
+ * events are for whoever uses it to add. A program of its own: prints its URL,
+ * and ends when its standard input does.
  *
  * @module
  */
+// `@nostr-relay/common` uses this without saying so in its package.json.
+import "npm:@noble/hashes@1.8.0/sha256";
 import {
   type Client,
   ClientReadyState,
@@ -12,11 +16,11 @@ import {
   EventRepository,
   type Filter,
   LogLevel,
-} from "@nostr-relay/common";
-import { NostrRelay } from "@nostr-relay/core";
-import { Validator } from "@nostr-relay/validator";
-import { MemoryEventStore } from "../../transport/testing/mod.ts";
-import type { RunningRelay } from "./mod.ts";
+} from "npm:@nostr-relay/common@0.0.40";
+import { NostrRelay } from "npm:@nostr-relay/core@0.0.40";
+import { Validator } from "npm:@nostr-relay/validator@0.0.40";
+// Not mod.ts: its imports need deno.json.
+import { MemoryEventStore } from "../../transport/testing/memory_store.ts";
 
 /** Events for {@linkcode NostrRelay}, in memory. */
 class MemoryRepository extends EventRepository {
@@ -53,8 +57,8 @@ function toOurFilter(filter: Filter): Record<`#${string}`, string[]> {
   );
 }
 
-/** Starts it on a free port. */
-export function startNostrRelay(): RunningRelay {
+/** Serves it on a free port until standard input ends. */
+async function main(): Promise<void> {
   // Its caches run timers and answer a REQ with what was there up to a second ago.
   const relay = new NostrRelay(new MemoryRepository(), {
     logLevel: LogLevel.ERROR,
@@ -94,17 +98,14 @@ export function startNostrRelay(): RunningRelay {
     };
     return response;
   });
-  const close = async () => {
-    const shutdown = server.shutdown();
-    const closed = [...ends.values()].map(({ promise }) => promise);
-    for (const socket of ends.keys()) socket.close(1001);
-    await Promise.all(closed);
-    await shutdown;
-    await relay.destroy();
-  };
-  return {
-    url: `ws://127.0.0.1:${server.addr.port}`,
-    close,
-    [Symbol.asyncDispose]: close,
-  };
+  console.log(`ws://127.0.0.1:${server.addr.port}`);
+  await Deno.stdin.readable.pipeTo(new WritableStream());
+  const shutdown = server.shutdown();
+  const closed = [...ends.values()].map(({ promise }) => promise);
+  for (const socket of ends.keys()) socket.close(1001);
+  await Promise.all(closed);
+  await shutdown;
+  await relay.destroy();
 }
+
+if (import.meta.main) await main();

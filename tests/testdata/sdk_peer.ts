@@ -13,7 +13,7 @@ import {
   NostrServerTransport,
   PrivateKeySigner,
 } from "@contextvm/sdk";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { Client } from "@modelcontextprotocol/sdk/client";
 import { errorOf, exercise, makeToolServer } from "../interop/_tools.ts";
 
 /** What a command may say. */

@@ -18,7 +18,7 @@ Deno.test("McpProxy lets a host use a server on Nostr, questions of the server i
     server: server.publicKey,
     ...network(relay),
   };
-  await using proxy = new McpProxy({ host: hostEnd, server: options });
+  await using proxy = new McpProxy({ host: hostEnd, client: options });
   await proxy.start();
   const client = makeClient("the host answers");
   await client.connect(host);
@@ -34,7 +34,7 @@ Deno.test("McpProxy fails the host's requests when the server's side ends or ref
   const heard: unknown[] = [];
   host.onmessage = (message) => heard.push(message);
   await host.start();
-  const proxy = new McpProxy({ host: hostEnd, server });
+  const proxy = new McpProxy({ host: hostEnd, client: server });
   await proxy.start();
   const send = server.send.bind(server);
   server.send = () => Promise.reject(new Error("no relay took it"));
@@ -45,7 +45,15 @@ Deno.test("McpProxy fails the host's requests when the server's side ends or ref
   await proxy.close();
   assertEquals(heard, [
     { jsonrpc: "2.0", id: 1, error: { code: -32603, message: "no relay took it" } },
-    { jsonrpc: "2.0", id: 2, error: { code: -32603, message: "The proxy was closed" } },
+    {
+      jsonrpc: "2.0",
+      id: 2,
+      error: {
+        code: -32603,
+        message: "the connection to the server has ended",
+        data: { code: "CLOSED" },
+      },
+    },
   ]);
   await assertRejects(() => proxy.start(), Error, "started once");
 });

@@ -255,16 +255,17 @@ export class Announcer implements AsyncDisposable {
 
   /** A relay that comes back, or comes late, gets what it missed. */
   async #followReconnects(pool: RelayPool): Promise<void> {
-    const open = new Set<string>();
+    // Which connection of each relay has got everything, by when it was opened.
+    const served = new Map<string, number>();
+    for (const { url, state, since } of pool.snapshot()) {
+      if (state === "open") served.set(url, since);
+    }
     try {
-      for await (const { url, state } of pool.status({ signal: this.#stop.signal })) {
-        if (state !== "open") {
-          open.delete(url);
-        } else if (!open.has(url)) {
-          open.add(url);
-          for (const event of this.#current.values()) {
-            await this.#publishTo(pool, event, { relays: [url] });
-          }
+      for await (const { url, state, since } of pool.status({ signal: this.#stop.signal })) {
+        if (state !== "open" || served.get(url) === since) continue;
+        served.set(url, since);
+        for (const event of this.#current.values()) {
+          await this.#publishTo(pool, event, { relays: [url] });
         }
       }
     } catch (error) {

@@ -45,19 +45,13 @@ export class Inquiry {
     this.#options = options;
     this.#timer.set(options.timeoutMs, () => this.#expire());
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    const early = new Map<RelayConnection, string>();
     for (const connection of options.connections) {
       const query = connection.query(filters, {
         onEvent: (event) => this.#add(event),
-        onDone: (reason) => {
-          // A relay that is known to be down fails before it is on the list.
-          if (this.#pending.has(connection)) this.#onDone(connection, reason);
-          else early.set(connection, reason ?? "");
-        },
+        onDone: (reason) => this.#onDone(connection, reason),
       });
       this.#pending.set(connection, query);
     }
-    for (const [connection, reason] of early) this.#onDone(connection, reason);
   }
 
   /**

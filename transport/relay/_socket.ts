@@ -7,8 +7,8 @@ import { errorText, plainText } from "./_text.ts";
 import { Timer } from "./_timer.ts";
 import type { WebSocketFactory, WebSocketLike } from "./websocket.ts";
 
-/** The state of a WebSocket that is open. */
-const OPEN = 1;
+/** The state of a WebSocket that has closed. */
+const CLOSED = 3;
 
 /** What a {@linkcode RelaySocket} tells its owner. */
 export interface RelaySocketHandlers {
@@ -57,11 +57,6 @@ export class RelaySocket {
     this.#timer.set(timeoutMs, () => this.#end(`no connection within ${timeoutMs} ms`));
   }
 
-  /** Whether frames can be sent. */
-  get isOpen(): boolean {
-    return this.#handlers !== undefined && this.#socket?.readyState === OPEN;
-  }
-
   /** What waits to be sent, bytes. */
   get bufferedBytes(): number {
     return this.#socket?.bufferedAmount ?? 0;
@@ -81,7 +76,7 @@ export class RelaySocket {
   close(): void {
     this.#handlers = undefined;
     this.#timer.clear();
-    if (this.#socket === undefined || this.#socket.readyState === 3) return this.#markClosed();
+    if (this.#socket === undefined || this.#socket.readyState === CLOSED) return this.#markClosed();
     try {
       this.#socket.close(1000);
     } catch {
@@ -98,7 +93,7 @@ export class RelaySocket {
     };
     socket.onmessage = ({ data }) => this.#handlers?.onFrame(data);
     // `npm:ws` throws what nobody listens to, so this one stays until the end.
-    socket.onerror = (event) => this.#error = plainText(event?.message);
+    socket.onerror = (event) => this.#error = messageOf(event);
     socket.onclose = (event) => {
       this.#markClosed();
       const reason = plainText(event?.reason) || this.#error;
@@ -111,4 +106,11 @@ export class RelaySocket {
     this.close();
     handlers?.onEnd(reason);
   }
+}
+
+/** The `message` of an error event, where the platform gives one. */
+function messageOf(event: unknown): string {
+  return typeof event === "object" && event !== null && "message" in event
+    ? plainText(event.message)
+    : "";
 }

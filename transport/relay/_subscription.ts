@@ -37,8 +37,7 @@ export class Subscription implements LinkMember, RequestSink {
   /**
    * @param link The relay's connection.
    * @param filter What to subscribe to.
-   * @param handlers Whom to tell.
-   * @param options Essential? Live?
+   * @param options Whom to tell; essential? live?
    */
   constructor(
     link: RelayLink,

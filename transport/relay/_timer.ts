@@ -35,3 +35,19 @@ export class Timer {
     this.#handle = undefined;
   }
 }
+
+/**
+ * Waits for something, but not for ever.
+ * @param work What is waited for.
+ * @param timeoutMs How long at most, milliseconds.
+ */
+export async function settleWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = new Timer();
+  timer.set(timeoutMs, resolve);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    timer.clear();
+  }
+}

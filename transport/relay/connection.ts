@@ -7,79 +7,77 @@ import { getLogger } from "@logtape/logtape";
 import type { NostrEvent } from "../../crypto/event.ts";
 import { Authenticator, type AuthOutcome } from "./_auth.ts";
 import { readFrame, type RelayMessage } from "./_frame.ts";
-import { Heartbeat } from "./_heartbeat.ts";
 import { InfoFetcher } from "./_info.ts";
+import { RelayLine } from "./_line.ts";
 import type { LinkMember, RelayLink, RequestSink } from "./_link.ts";
 import { Publish, type PublishOutcome } from "./_publish.ts";
+import { PublishQueue } from "./_publish_queue.ts";
 import { Query, type QueryHandlers } from "./_query.ts";
 import type { RelaySettings } from "./_settings.ts";
-import { RelaySocket } from "./_socket.ts";
 import { Subscription } from "./_subscription.ts";
-import { Timer } from "./_timer.ts";
-import type { Backoff } from "./backoff.ts";
+import { settleWithin } from "./_timer.ts";
 import type { Filter } from "./filter.ts";
 import type { SubscribeOptions, SubscriptionHandlers } from "./options.ts";
-import type { RelayState, RelayStatus } from "./status.ts";
-
-/** How long `close()` waits for the platform to let go of sockets, milliseconds. */
-const CLOSE_TIMEOUT_MS = 1_000;
+import type { RelayStatus } from "./status.ts";
 
 /** After so many failures in a row nobody should wait for the next attempt. */
 const HOPELESS_AFTER = 3;
+
+/** How long `close()` waits for the platform to let go of sockets, milliseconds. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /** No event has this id: what a ping asks for. */
 const IMPOSSIBLE_FILTER: Filter = { ids: ["0".repeat(64)], limit: 1 };
 
 const logger = getLogger(["cvm", "relay"]);
 
-/**
- * One relay: one WebSocket at a time, opened again with back-off after every end, and the
- * subscriptions, publishes and queries that outlast its sockets.
- */
+/** Told what happens to a {@linkcode RelayConnection}. */
+export interface RelayObserver {
+  /** The status has changed. */
+  onStatus(status: RelayStatus): void;
+  /** The relay may have become ready, or hopeless. */
+  onReadiness(): void;
+}
+
+/** One relay: the line to it, and the subscriptions, publishes and queries that outlast its sockets. */
 export class RelayConnection implements RelayLink {
   /** The relay's normalized URL. */
   readonly url: string;
   /** The pool's settings. */
   readonly settings: RelaySettings;
-  readonly #onChange: (status: RelayStatus) => void;
+  readonly #observer: RelayObserver;
+  readonly #line: RelayLine;
   readonly #auth: Authenticator;
-  readonly #heartbeat: Heartbeat;
   readonly #info: InfoFetcher;
-  readonly #backoff: Backoff;
-  readonly #retryTimer = new Timer();
   readonly #subscriptions = new Set<Subscription>();
-  readonly #publishes = new Set<Publish>();
-  readonly #publishesById = new Map<string, Set<Publish>>();
+  readonly #publishes = new PublishQueue();
   readonly #queries = new Set<Query>();
   readonly #requests = new Map<string, RequestSink>();
-  readonly #closing = new Set<Promise<void>>();
-  #socket: RelaySocket | undefined;
-  #state: RelayState = "idle";
-  #since: number;
-  #attempts = 0;
-  #openedAt = 0;
-  #retryAt: number | undefined;
-  #lastError: string | undefined;
-  #lastNotice: string | undefined;
-  #lastHeardAt = 0;
-  #noticeCount = 0;
-  #dropped = 0;
   #requestCount = 0;
   #pingId = "";
-  #closed: Promise<void> | undefined;
+  #noticeCount = 0;
+  #lastNotice: string | undefined;
+  #dropped = 0;
 
   /**
    * @param url The relay's normalized URL.
    * @param settings The pool's settings.
-   * @param onChange Told of each change of the status.
+   * @param observer Told of changes.
    */
-  constructor(url: string, settings: RelaySettings, onChange: (status: RelayStatus) => void) {
+  constructor(url: string, settings: RelaySettings, observer: RelayObserver) {
     this.url = url;
     this.settings = settings;
-    this.#onChange = onChange;
-    this.#since = settings.now();
-    this.#backoff = settings.newBackoff();
+    this.#observer = observer;
     this.#info = new InfoFetcher(url, settings.fetchRelayInfo, settings.connectTimeoutMs);
+    this.#line = new RelayLine(url, settings, {
+      onOpen: () => {
+        for (const member of this.#members()) member.onOpen();
+      },
+      onFrame: (data) => this.#onFrame(data),
+      onDrop: (reason) => this.#onDrop(reason),
+      onState: () => this.#onState(),
+      onIdle: () => this.#ping(),
+    });
     this.#auth = new Authenticator({
       url,
       signer: settings.signer,
@@ -88,17 +86,11 @@ export class RelayConnection implements RelayLink {
       send: (frame) => this.send(frame),
       onAuthenticated: () => this.#onAuthenticated(),
     });
-    this.#heartbeat = new Heartbeat({
-      idleMs: settings.idlePingMs,
-      timeoutMs: settings.pingTimeoutMs,
-      probe: () => this.#ping(),
-      onDead: (reason) => this.#fail(reason),
-    });
   }
 
   /** Whether frames can be sent. */
   get isOpen(): boolean {
-    return this.#state === "open";
+    return this.#line.state === "open";
   }
 
   /** Whether the relay is open and every essential subscription is live (F12). */
@@ -108,13 +100,13 @@ export class RelayConnection implements RelayLink {
 
   /** Whether the relay has failed so often in a row that waiting for it is no use. */
   get isHopeless(): boolean {
-    if (this.isOpen) return (this.#blocking()?.refusals ?? 0) >= HOPELESS_AFTER;
-    return this.#attempts >= HOPELESS_AFTER;
+    const failures = this.isOpen ? this.#blocking()?.refusals ?? 0 : this.#line.failures;
+    return failures >= HOPELESS_AFTER;
   }
 
   /** When the relay's last frame came, by the pool's clock, milliseconds. */
   get lastHeardAt(): number {
-    return this.#lastHeardAt;
+    return this.#line.lastHeardAt;
   }
 
   /** How many NOTICEs have come. */
@@ -127,30 +119,32 @@ export class RelayConnection implements RelayLink {
     return this.#lastNotice;
   }
 
-  /** What waits in the socket to be sent, bytes. */
+  /** What waits to be sent, bytes. */
   get bufferedBytes(): number {
-    return this.#socket?.bufferedBytes ?? 0;
+    return this.#line.bufferedBytes;
   }
 
   /** How the relay is doing. */
   get status(): RelayStatus {
+    const { state, since, attempts, lastError, retryAt } = this.#line;
+    const { info } = this.#info;
     return {
       url: this.url,
-      state: this.#state,
-      since: this.#since,
-      attempts: this.#attempts,
+      state,
+      since,
+      attempts,
       authenticated: this.#auth.authenticated,
       dropped: this.#dropped,
-      ...(this.#lastError !== undefined && { lastError: this.#lastError }),
+      ...(lastError !== undefined && { lastError }),
       ...(this.#lastNotice !== undefined && { lastNotice: this.#lastNotice }),
-      ...(this.#retryAt !== undefined && { retryAt: this.#retryAt }),
-      ...(this.#info.info !== undefined && { info: this.#info.info }),
+      ...(retryAt !== undefined && { retryAt }),
+      ...(info !== undefined && { info }),
     };
   }
 
   /** Opens the connection, if nobody has yet. */
   connect(): void {
-    if (this.#state === "idle") this.#open();
+    this.#line.connect();
   }
 
   /**
@@ -180,11 +174,9 @@ export class RelayConnection implements RelayLink {
    */
   publish(event: NostrEvent, onDone: (outcome: PublishOutcome) => void): Publish {
     const publish = new Publish(this, event, (outcome) => {
-      this.cancelPublish(publish);
+      this.#publishes.delete(publish);
       onDone(outcome);
     });
-    const sameId = this.#publishesById.get(event.id) ?? new Set();
-    this.#publishesById.set(event.id, sameId.add(publish));
     this.#publishes.add(publish);
     publish.flush();
     return publish;
@@ -192,17 +184,14 @@ export class RelayConnection implements RelayLink {
 
   /** Ends a publish without a word. */
   cancelPublish(publish: Publish): void {
-    publish.cancel();
     this.#publishes.delete(publish);
-    const sameId = this.#publishesById.get(publish.event.id);
-    sameId?.delete(publish);
-    if (sameId?.size === 0) this.#publishesById.delete(publish.event.id);
+    publish.cancel();
   }
 
   /**
-   * Asks for stored events. A relay whose last attempt to connect failed fails at once.
+   * Asks for stored events. A relay whose last attempt to connect failed fails in a moment.
    * @param filters What to ask for.
-   * @param handlers Whom to tell.
+   * @param handlers Whom to tell; not before this method has returned.
    * @returns The query.
    */
   query(filters: readonly Filter[], handlers: QueryHandlers): Query {
@@ -215,7 +204,9 @@ export class RelayConnection implements RelayLink {
     });
     this.#queries.add(query);
     if (this.isOpen) query.onOpen();
-    else if (this.#state === "waiting" && this.#attempts > 0) query.onDrop(this.describeUnready());
+    else if (this.#line.state === "waiting" && this.#line.failures > 0) {
+      queueMicrotask(() => query.onDrop(this.describeUnready()));
+    }
     return query;
   }
 
@@ -227,7 +218,7 @@ export class RelayConnection implements RelayLink {
 
   /** Sends a frame; nothing when the connection is not open. */
   send(frame: readonly unknown[]): void {
-    if (this.isOpen) this.#socket?.send(JSON.stringify(frame));
+    if (this.isOpen) this.#line.send(JSON.stringify(frame));
   }
 
   /** Sends a REQ. Its id is new: some relays keep the old filters of an id that comes again. */
@@ -255,112 +246,52 @@ export class RelayConnection implements RelayLink {
 
   /** Why publishing can't begin, in words. */
   describeUnready(): string {
-    switch (this.#state) {
-      case "open":
-        return this.#blocking()?.problem ?? "open";
-      case "connecting":
-        return this.#lastError ?? "the connection is not open yet";
-      case "waiting":
-        return this.#lastError ?? "waiting to connect";
-      default:
-        return this.#state === "idle" ? "not connected" : "closed";
-    }
+    const { state, lastError } = this.#line;
+    if (state === "open") return this.#blocking()?.problem ?? "open";
+    if (state === "connecting") return lastError ?? "the connection is not open yet";
+    return lastError ?? (state === "idle" ? "not connected" : state);
   }
 
   /** A subscription became live, or ceased to be. */
   onReadinessChange(): void {
-    if (!this.isReady) return;
-    for (const publish of [...this.#publishes]) publish.flush();
-    this.#onChange(this.status);
+    if (this.isReady) this.#publishes.flush();
+    this.#observer.onReadiness();
   }
 
   /** Closes for good; resolves when the sockets have closed, or after 1 s. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    this.#retryTimer.clear();
-    this.#detach();
-    this.#become("closed");
+  async close(): Promise<void> {
+    this.#auth.reset();
+    this.#requests.clear();
+    const closed = this.#line.close();
     for (const subscription of this.#subscriptions) subscription.close();
-    for (const publish of this.#publishes) publish.cancel();
     for (const query of this.#queries) query.cancel();
     this.#subscriptions.clear();
-    this.#publishes.clear();
-    this.#publishesById.clear();
     this.#queries.clear();
-    const bound = Promise.withResolvers<void>();
-    const timer = new Timer();
-    timer.set(CLOSE_TIMEOUT_MS, bound.resolve);
-    await Promise.race([Promise.all([...this.#closing, this.#info.stop()]), bound.promise]);
-    timer.clear();
+    this.#publishes.clear();
+    await settleWithin(Promise.all([closed, this.#info.stop()]), CLOSE_TIMEOUT_MS);
   }
 
-  #open(): void {
-    this.#attempts++;
-    this.#retryAt = undefined;
-    this.#become("connecting");
-    this.#socket = new RelaySocket(this.url, {
-      onOpen: () => this.#onOpen(),
-      onFrame: (data) => this.#onFrame(data),
-      onEnd: (reason) => this.#fail(reason),
-    }, this.settings);
-    this.#info.start(() => this.#onChange(this.status));
+  #onState(): void {
+    if (this.#line.state === "connecting") {
+      this.#info.start(() => this.#observer.onStatus(this.status));
+    }
+    this.#observer.onStatus(this.status);
+    this.#observer.onReadiness();
   }
 
-  #onOpen(): void {
-    this.#attempts = 0;
-    this.#openedAt = performance.now();
-    this.#lastHeardAt = this.settings.now();
-    this.#heartbeat.start();
-    this.#become("open");
-    logger.info("relay {url} is open", { url: this.url });
-    for (const member of this.#members()) member.onOpen();
-  }
-
-  /** The socket ended, could not be opened, or is as good as dead: whatever it was, come back. */
-  #fail(reason: string): void {
-    if (this.#state === "closed") return;
-    const workedMs = this.isOpen ? performance.now() - this.#openedAt : 0;
-    const level = this.isOpen ? "warning" : "debug";
-    this.#detach();
-    const delayMs = this.#backoff.next(workedMs);
-    this.#lastError = reason;
-    this.#retryAt = this.settings.now() + delayMs;
-    this.#retryTimer.set(delayMs, () => this.#open());
-    this.#become("waiting");
-    logger[level]("relay {url}: {reason}; next attempt in {delayMs} ms", {
-      url: this.url,
-      reason,
-      delayMs: Math.round(delayMs),
-    });
+  #onDrop(reason: string): void {
+    this.#requests.clear();
+    this.#auth.reset();
     for (const member of this.#members()) member.onDrop(reason);
   }
 
-  /** Lets go of the socket and of all that belongs to it. */
-  #detach(): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#heartbeat.stop();
-    this.#requests.clear();
-    this.#auth.reset();
-    if (socket === undefined) return;
-    socket.close();
-    const closed = socket.closed.then(() => void this.#closing.delete(closed));
-    this.#closing.add(closed);
-  }
-
   #onAuthenticated(): void {
-    this.#onChange(this.status);
+    this.#observer.onStatus(this.status);
     for (const subscription of [...this.#subscriptions]) subscription.onAuthenticated();
   }
 
   /** What a handler throws is reported, and breaks nothing. */
   #onFrame(data: unknown): void {
-    this.#lastHeardAt = this.settings.now();
-    this.#heartbeat.touch();
     const message = readFrame(data, this.settings.maxFrameBytes);
     if (message === undefined) return this.drop();
     try {
@@ -389,10 +320,7 @@ export class RelayConnection implements RelayLink {
       }
       case "OK": {
         const { id, accepted, reason } = message;
-        if (this.#auth.onOk(id, accepted, reason)) break;
-        const publishes = this.#publishesById.get(id);
-        if (publishes === undefined) break;
-        for (const publish of [...publishes]) publish.onOk(accepted, reason);
+        if (!this.#auth.onOk(id, accepted, reason)) this.#publishes.onOk(id, accepted, reason);
         break;
       }
       case "AUTH":
@@ -402,7 +330,7 @@ export class RelayConnection implements RelayLink {
         this.#noticeCount++;
         this.#lastNotice = message.text;
         logger.debug("relay {url} says: {text}", { url: this.url, text: message.text });
-        this.#onChange(this.status);
+        this.#observer.onStatus(this.status);
     }
   }
 
@@ -410,11 +338,8 @@ export class RelayConnection implements RelayLink {
   #ping(): void {
     this.release(this.#pingId);
     const end = () => this.release(this.#pingId);
-    this.#pingId = this.request([IMPOSSIBLE_FILTER], {
-      onEvent: () => this.drop(),
-      onEose: end,
-      onClosed: end,
-    });
+    const sink = { onEvent: () => this.drop(), onEose: end, onClosed: end };
+    this.#pingId = this.request([IMPOSSIBLE_FILTER], sink);
   }
 
   /** An essential subscription that is not live. */
@@ -427,12 +352,5 @@ export class RelayConnection implements RelayLink {
 
   #members(): LinkMember[] {
     return [...this.#subscriptions, ...this.#queries, ...this.#publishes];
-  }
-
-  #become(state: RelayState): void {
-    this.#state = state;
-    this.#since = this.settings.now();
-    if (state !== "waiting") this.#retryAt = undefined;
-    this.#onChange(this.status);
   }
 }

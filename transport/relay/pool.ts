@@ -69,16 +69,18 @@ export class RelayPool implements AsyncDisposable {
    * Connects at first use.
    * @param urls The relays.
    * @param options Options.
-   * @throws {InputError} RELAY_URL_INVALID when a URL can't be used, or there is none.
+   * @throws {InputError} RELAY_URL_INVALID when a URL can't be used.
    * @throws {RangeError} When a number is out of range.
    */
   constructor(urls: readonly string[], options: RelayPoolOptions = {}) {
     this.#settings = resolveSettings(options);
     this.urls = [...new Set(urls.map(normalizeRelayUrl))];
     for (const url of this.urls) {
-      const connection = new RelayConnection(url, this.#settings, (status) => {
-        this.#board.update(status);
-        for (const readiness of [...this.#readiness]) readiness.check();
+      const connection = new RelayConnection(url, this.#settings, {
+        onStatus: (status) => this.#board.update(status),
+        onReadiness: () => {
+          for (const readiness of [...this.#readiness]) readiness.check();
+        },
       });
       this.#connections.set(url, connection);
     }
@@ -102,7 +104,7 @@ export class RelayPool implements AsyncDisposable {
     const timeoutMs = positive("timeoutMs", options.timeoutMs ?? this.#settings.connectTimeoutMs);
     this.connect();
     const readiness: Readiness = new Readiness({
-      connections: [...this.#connections.values()],
+      connections: this.#select(),
       timeoutMs,
       signal: options.signal,
       onEnd: () => {
@@ -152,7 +154,7 @@ export class RelayPool implements AsyncDisposable {
    * @returns Who had taken it by then.
    * @throws {RelayError} PUBLISH_REFUSED or PUBLISH_TIMEOUT with the last words of each relay;
    *   CLOSED when the pool is closed.
-   * @throws {TypeError} When `relays` names a relay that is not in the pool, or none.
+   * @throws {TypeError} When `relays` names a relay that is not in the pool.
    */
   async publish(event: NostrEvent, options: PublishOptions = {}): Promise<PublishReceipt> {
     this.#assertOpen();
@@ -186,7 +188,7 @@ export class RelayPool implements AsyncDisposable {
     const timeoutMs = positive("timeoutMs", options.timeoutMs ?? this.#settings.queryTimeoutMs);
     this.connect();
     const inquiry: Inquiry = new Inquiry(filters, {
-      connections: [...this.#connections.values()],
+      connections: this.#select(),
       timeoutMs,
       signal: options.signal,
       onEnd: () => this.#pending.delete(inquiry),
@@ -245,9 +247,11 @@ export class RelayPool implements AsyncDisposable {
     await Promise.all(closing);
   }
 
-  #select(relays: readonly string[] | undefined): RelayConnection[] {
-    if (relays === undefined) return [...this.#connections.values()];
-    if (relays.length === 0) throw new TypeError("publish() needs at least one relay");
+  /** The connections to some relays, or to all. */
+  #select(relays: readonly string[] = this.urls): RelayConnection[] {
+    if (relays.length === 0) {
+      throw new RelayError("RELAY_UNREACHABLE", "there is no relay; name at least one", []);
+    }
     return [...new Set(relays.map(normalizeRelayUrl))].map((url) => {
       const connection = this.#connections.get(url);
       if (connection === undefined) throw new TypeError(`${url} is not a relay of this pool`);

@@ -34,6 +34,8 @@ export interface OutboxOptions {
   readonly now: () => number;
   /** The engine that wraps. */
   readonly engine?: CryptoEngine;
+  /** A tag value for every event, where other programs may use the same key at the same time. */
+  readonly salt?: string;
   /** Ends all publishing. */
   readonly signal: AbortSignal;
 }
@@ -61,12 +63,13 @@ export interface Posted {
 /** Sends the messages of one key, in the order in which they were handed over. */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #unique = new UniqueEvents();
+  readonly #unique: UniqueEvents;
   #tail: Promise<unknown> = Promise.resolve();
 
   /** @param options Where events go and who signs them. */
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#unique = new UniqueEvents(options.salt);
   }
 
   /**

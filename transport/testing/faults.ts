@@ -6,7 +6,7 @@
 import type { NostrEvent } from "../../crypto/event.ts";
 import { FaultyConnection } from "./faulty_connection.ts";
 import type { RelayInformation } from "./information.ts";
-import type { RelayClientConnection, RelayConnectOptions, RelayEndpoint } from "./relay_engine.ts";
+import type { RelayClientConnection, RelayConnectOptions, RelayEndpoint } from "./endpoint.ts";
 
 /** An event on its way to a subscription. */
 export interface Delivery {
@@ -72,7 +72,7 @@ export interface RelayFaultSettings {
   readonly refuseSubscriptions?: Refusal;
   /** Events of these kinds are taken and then silently kept from everybody, as stock strfry does with 1059. */
   readonly withholdKinds?: readonly number[];
-  /** Tag filters are ignored on live delivery: everybody's messages arrive (R2 of `@nostr-relay`). */
+  /** Tag filters are ignored on live delivery: everybody's messages arrive, as with `@nostr-relay`. */
   readonly ignoreTagFilters?: boolean;
   /** A REQ with the id of an open subscription gets EOSE and changes nothing, as with khatru. */
   readonly keepOldFilters?: boolean;
@@ -89,12 +89,17 @@ export interface RelayFaultSettings {
  * last until they are changed; methods act at once, on every open connection.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { MemoryRelay } from "@cvm/toolkit/testing";
+ * import { assertEquals } from "@std/assert";
  *
  * await using relay = new MemoryRelay();
- * relay.faults.set({ refuseEvents: { reason: "rate-limited: slow down", times: 2 } });
- * relay.faults.closeConnections(1012, "restarting");
+ * relay.faults.set({ refuseConnections: true });
+ * const socket = relay.webSocket(relay.url);
+ * const { promise, resolve } = Promise.withResolvers<number>();
+ * socket.onclose = ({ code }) => resolve(code);
+ * assertEquals(await promise, 1006);
+ * relay.faults.clear();
  * ```
  */
 export class RelayFaults implements RelayEndpoint {
@@ -103,7 +108,10 @@ export class RelayFaults implements RelayEndpoint {
   #settings: RelayFaultSettings = {};
   #used = new Map<Refusal, number>();
 
-  /** @param endpoint The relay that works. */
+  /**
+   * Stands in front of a relay; nothing is wrong yet.
+   * @param endpoint The relay that works.
+   */
   constructor(endpoint: RelayEndpoint) {
     this.#endpoint = endpoint;
   }

@@ -5,7 +5,7 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import type { Delivery, Refusal, RelayFaultSettings } from "./faults.ts";
-import type { RelayClientConnection, RelayEndpoint, RelaySubscription } from "./relay_engine.ts";
+import type { RelayClientConnection, RelayEndpoint, RelaySubscription } from "./endpoint.ts";
 
 /** What a {@linkcode FaultyConnection} needs from the relay's faults. */
 export interface FaultyConnectionContext {

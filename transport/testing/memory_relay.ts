@@ -5,13 +5,14 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import type { WebSocketFactory, WebSocketLike } from "../relay/websocket.ts";
+import type { RelaySubscription } from "./endpoint.ts";
 import { RelayFaults } from "./faults.ts";
 import {
   type MemoryServerHandlers,
   type MemoryServerSocket,
   MemoryWebSocket,
 } from "./memory_socket.ts";
-import { RelayEngine, type RelayEngineOptions, type RelaySubscription } from "./relay_engine.ts";
+import { RelayEngine, type RelayEngineOptions } from "./relay_engine.ts";
 
 /** How often {@linkcode MemoryRelay.until} asks, milliseconds. */
 const POLL_INTERVAL_MS = 5;
@@ -87,7 +88,10 @@ export class MemoryRelay {
   #connectionCount = 0;
   #closed = false;
 
-  /** @param options Settings. */
+  /**
+   * Starts a relay.
+   * @param options Settings.
+   */
   constructor(options: MemoryRelayOptions = {}) {
     const { url = "wss://relay.test", record = true, onAccept, ...engineOptions } = options;
     this.url = url;
@@ -301,7 +305,10 @@ export class MemoryNetwork {
   /** Answers requests for their NIP-11 documents; others reject. */
   readonly fetch: typeof globalThis.fetch;
 
-  /** @param relays The relays; the network closes them. */
+  /**
+   * Puts relays under one factory.
+   * @param relays The relays; the network closes them.
+   */
   constructor(relays: readonly MemoryRelay[]) {
     this.relays = relays;
     this.urls = relays.map(({ url }) => url);

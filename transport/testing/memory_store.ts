@@ -36,7 +36,11 @@ export class MemoryEventStore implements EventStore {
   /** `pubkey:id` or an address → `created_at` of the newest deletion of it. */
   readonly #deletions = new Map<string, number>();
 
-  /** @param options How much to keep. */
+  /**
+   * Makes an empty store.
+   * @param options How much to keep.
+   * @throws {RangeError} When `maxEvents` is below 1.
+   */
   constructor(options: MemoryEventStoreOptions = {}) {
     this.#maxEvents = options.maxEvents ?? 100_000;
     if (!(this.#maxEvents >= 1)) {

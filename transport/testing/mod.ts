@@ -20,17 +20,19 @@ export {
   RelayFaults,
   type RelayFaultSettings,
 } from "./faults.ts";
-export {
-  type RelayClient,
-  type RelayClientConnection,
-  type RelayConnectOptions,
-  type RelayEndpoint,
-  RelayEngine,
-  type RelayEngineOptions,
-  type RelaySubscription,
-} from "./relay_engine.ts";
+export type {
+  RelayClient,
+  RelayClientConnection,
+  RelayConnectOptions,
+  RelayEndpoint,
+  RelaySubscription,
+} from "./endpoint.ts";
+export { RelayEngine, type RelayEngineOptions } from "./relay_engine.ts";
 export { MemoryEventStore, type MemoryEventStoreOptions } from "./memory_store.ts";
 export { type AddResult, type EventStore, type KindClass, kindClass } from "./store.ts";
 export { DEFAULT_RELAY_LIMITS, type RelayLimits } from "./limits.ts";
 export type { RequireAuth } from "./authentication.ts";
 export type { RelayDescription, RelayInformation, RelayLimitation } from "./information.ts";
+export type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
+export type { Filter } from "../relay/filter.ts";
+export type { WebSocketFactory, WebSocketHandler, WebSocketLike } from "../relay/websocket.ts";

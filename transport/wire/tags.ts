@@ -14,7 +14,10 @@ export const SUPPORT_ENCRYPTION = "support_encryption";
 /** Says that the sender understands ephemeral gift wraps (CEP-19). */
 export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
-const ROUTING = new Set(["p", "e"]);
+/** Makes equal messages different events; it says nothing of its sender. */
+export const SALT = "salt";
+
+const NOT_DISCOVERY = new Set(["p", "e", SALT]);
 const SUPPORT_PREFIX = "support_";
 
 /** The first value of a tag, or `undefined` when there is no such tag. */
@@ -37,9 +40,9 @@ export function isAddressed(event: NostrEvent): boolean {
   return event.tags.some((tag) => tag[0] === "p");
 }
 
-/** What a message's tags say about its sender: all of them but `p` and `e` (CEP-35). Unknown ones are kept. */
+/** What a message's tags say about its sender: all of them but `p`, `e` and `salt` (CEP-35). Unknown ones are kept. */
 export function discoveryTags(tags: Tags): Tags {
-  return tags.filter((tag) => tag.length > 0 && !ROUTING.has(tag[0]!));
+  return tags.filter((tag) => tag.length > 0 && !NOT_DISCOVERY.has(tag[0]!));
 }
 
 /** Whether tags open a session's discovery exchange: any `support_…` flag is among them (CEP-35). */

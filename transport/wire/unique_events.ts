@@ -1,23 +1,35 @@
 /**
  * Two equal messages inside one second would have the same event id, and
  * relays and peers would take the second for a copy of the first. This makes
- * every event of one author differ (faults F19).
+ * every event differ (faults F19).
  *
  * @module
  */
+import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 import type { EventTemplate } from "../../crypto/event.ts";
+import { SALT } from "./tags.ts";
 
-/** The tag that tells equal events of one second apart; peers ignore it. */
-const COUNTER_TAG = "n";
+/** A salt for the events of one process: two programs that share a key must not make equal events. */
+export function randomSalt(): string {
+  return bytesToHex(randomBytes(6));
+}
 
 /** Makes the events of one author unique within each second. */
 export class UniqueEvents {
+  readonly #salt: string | undefined;
   #second = 0;
   readonly #made = new Map<string, number>();
 
+  /** With a salt, every event carries it; without one, only those do that would equal another. */
+  constructor(salt?: string) {
+    this.#salt = salt;
+  }
+
   /**
+   * Adds what makes an event differ from all others.
+   *
    * @param template An event about to be signed.
-   * @returns The event itself or, when an equal one was made in the same second, the event with one more tag.
+   * @returns The event itself, or the event with one more tag, which peers ignore.
    */
   stamp(template: EventTemplate): EventTemplate {
     if (template.created_at !== this.#second) {
@@ -27,7 +39,8 @@ export class UniqueEvents {
     const key = JSON.stringify([template.kind, template.tags, template.content]);
     const copies = this.#made.get(key) ?? 0;
     this.#made.set(key, copies + 1);
-    if (copies === 0) return template;
-    return { ...template, tags: [...template.tags, [COUNTER_TAG, String(copies)]] };
+    const parts = [this.#salt, copies === 0 ? undefined : String(copies)];
+    const salt = parts.filter((part) => part !== undefined).join("-");
+    return salt === "" ? template : { ...template, tags: [...template.tags, [SALT, salt]] };
   }
 }

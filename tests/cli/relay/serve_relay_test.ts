@@ -103,7 +103,7 @@ Deno.test("serveRelay() refuses connections above its bound with 503, and takes 
 });
 
 Deno.test("serveRelay() disconnects a client that reads too slowly, and serves the others", async () => {
-  await using relay = await serveRelay({ maxBufferedBytes: 100_000, verify: () => true });
+  await using relay = await serveRelay({ maxBufferedBytes: 2_000_000, verify: () => true });
   // A client that subscribes and then never reads its socket.
   const slow = await Deno.connect({ hostname: "127.0.0.1", port: relay.port });
   try {
@@ -118,7 +118,7 @@ Deno.test("serveRelay() disconnects a client that reads too slowly, and serves t
     // More than the system's own buffers and the relay's bound take together.
     for (let count = 0; count < 400; count++) {
       relay.engine.deliver(makeEvent({ kind: 20_000, content }));
-      if (count % 20 === 0) assertEquals(await fast.query("s", { limit: 0 }), []);
+      if (count % 20 === 0) assertEquals(await fast.query("s", { kinds: [1] }), []);
     }
     assertEquals(await fast.publish(makeEvent()), [true, ""]);
     const text = await readAll(slow);

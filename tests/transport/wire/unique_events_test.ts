@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { generateKey, getEventId, signEvent } from "../../../crypto/mod.ts";
-import { UniqueEvents } from "../../../transport/wire/unique_events.ts";
+import { randomSalt, UniqueEvents } from "../../../transport/wire/unique_events.ts";
 
 Deno.test("F19: five equal messages inside one second get five event ids", () => {
   const unique = new UniqueEvents();
@@ -8,6 +8,14 @@ Deno.test("F19: five equal messages inside one second get five event ids", () =>
   const template = { kind: 25910, created_at: 1_700_000_000, tags: [["p", "x"]], content: "{}" };
   const ids = Array.from({ length: 5 }, () => signEvent(unique.stamp(template), key).id);
   assertEquals(new Set(ids).size, 5);
+});
+
+Deno.test("F19: two programs with one key make different events", () => {
+  const template = { kind: 25910, created_at: 1, tags: [], content: "{}" };
+  const tags = [randomSalt(), randomSalt()].map((salt) =>
+    new UniqueEvents(salt).stamp(template).tags
+  );
+  assertEquals(JSON.stringify(tags[0]) === JSON.stringify(tags[1]), false);
 });
 
 Deno.test("UniqueEvents.stamp() leaves an event alone that is the first of its second", () => {
