@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
 import { basename } from "node:path";
+// @ts-types="@modelcontextprotocol/sdk/shared/stdio"
 import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";
 import { UpstreamError } from "../errors.ts";
 import type { JsonRpcMessage, Transport } from "../transport/types.ts";

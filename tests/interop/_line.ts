@@ -4,6 +4,15 @@
  * @module
  */
 
+/** What reading and writing throw when an end is gone. */
+const ENDS = [
+  Deno.errors.BadResource,
+  Deno.errors.Interrupted,
+  Deno.errors.ConnectionReset,
+  Deno.errors.ConnectionAborted,
+  Deno.errors.BrokenPipe,
+];
+
 /** Passes TCP connections on to a relay, under a URL of its own. */
 export class Line implements AsyncDisposable {
   /** What stands for the relay's URL. */
@@ -68,10 +77,13 @@ export class Line implements AsyncDisposable {
 
   /** Copies until one end is gone, then ends both. */
   async #copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+    const buffer = new Uint8Array(65_536);
     try {
-      await from.readable.pipeTo(to.writable, { preventCancel: true, preventClose: true });
+      for (let read = await from.read(buffer); read !== null; read = await from.read(buffer)) {
+        for (let sent = 0; sent < read;) sent += await to.write(buffer.subarray(sent, read));
+      }
     } catch (error) {
-      if (this.#connections.has(from) && !(error instanceof Error)) throw error;
+      if (!ENDS.some((kind) => error instanceof kind)) throw error;
     } finally {
       this.#end(from);
       this.#end(to);

@@ -33,12 +33,22 @@ export interface ToolServerOptions {
   readonly onCall?: (name: string) => void;
   /** Told when the tool `wait` has been cancelled. */
   readonly onCancelled?: () => void;
+  /** What the tool `hold` waits for. */
+  readonly held?: Promise<void>;
   /** Withdraws the question of the tool `ask`. */
   readonly withdraw?: AbortSignal;
 }
 
 /** The tools of {@linkcode makeToolServer}, as it lists them. */
-export const TOOL_NAMES: readonly string[] = ["echo", "fail", "throw", "count", "wait", "ask"];
+export const TOOL_NAMES: readonly string[] = [
+  "echo",
+  "fail",
+  "throw",
+  "count",
+  "wait",
+  "hold",
+  "ask",
+];
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
@@ -82,6 +92,9 @@ async function callTool(
       return await count(Number(input.to), extra);
     case "wait":
       return await waitForCancel(extra, options);
+    case "hold":
+      await options.held;
+      return text("held");
     case "ask":
       return await ask(String(input.method), extra, options);
     default:

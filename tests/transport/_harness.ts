@@ -2,8 +2,10 @@
  * What the transport tests stand on: one relay in memory, an MCP server with a
  * tool for each behaviour, and a peer that writes its events by hand.
  */
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { Client } from "@modelcontextprotocol/sdk/client";
+// @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+// @ts-types="@modelcontextprotocol/sdk/types"
 import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import * as z from "zod";
 import {

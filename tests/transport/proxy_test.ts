@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+// @ts-types="@modelcontextprotocol/sdk/inMemory"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { McpProxy } from "../../transport/proxy.ts";

@@ -212,6 +212,10 @@ export class ClientLink {
     const waitMs = this.#backoff.next(this.#upSince === undefined ? 0 : now - this.#upSince);
     this.#upSince = undefined;
     this.#down = { error, retryAt: now + waitMs };
+    logger.warn("the MCP server of the client {peer} is down: {reason}", {
+      peer: this.#session.peer,
+      reason: error.message,
+    });
     this.#waiting.length = 0;
     for (const id of this.#inFlight) this.#answer(id, error, waitMs);
     for (const requestId of this.#asked) {

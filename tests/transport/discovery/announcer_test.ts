@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+// @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+// @ts-types="@modelcontextprotocol/sdk/types"
 import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { type NostrEvent, PrivateKeySigner, verifyEvent } from "../../../crypto/mod.ts";
 import { fetchAnnouncement } from "../../../transport/discovery/announcement.ts";
