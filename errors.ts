@@ -54,6 +54,8 @@ export class CvmError extends Error {
   readonly code: ErrorCode;
 
   /**
+   * Makes the error.
+   *
    * @param code What went wrong, for programs.
    * @param message What went wrong, where, and what to do, for people.
    * @param options `cause`: the error underneath.
@@ -92,6 +94,8 @@ export class RelayError extends CvmError {
   readonly failures: readonly RelayFailure[];
 
   /**
+   * Makes the error.
+   *
    * @param code What went wrong, for programs.
    * @param message What was tried; the failures are appended to it.
    * @param failures One entry per relay that was tried.

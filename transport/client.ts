@@ -39,6 +39,7 @@ import { discoveryTags, hasSupportFlag, type Tags, tagValue } from "./wire/tags.
 import { randomSalt } from "./wire/unique_events.ts";
 
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { Tags } from "./wire/tags.ts";
 export { DEFAULT_DISCOVERY_RELAYS } from "./discovery/relay_list.ts";
 
 const logger = getLogger(["cvm", "transport"]);
@@ -158,6 +159,8 @@ export class NostrClientTransport implements Transport {
   #heard = false;
 
   /**
+   * Prepares it; nothing happens yet.
+   *
    * @param options The key, the server, and everything that may differ from the defaults.
    * @throws {InputError} SERVER_INVALID or CONFIG_INVALID when an option can't be used.
    */

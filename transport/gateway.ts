@@ -109,7 +109,7 @@ export class McpGateway implements AsyncDisposable {
   #started = false;
   #closing: Promise<void> | undefined;
 
-  /** @param options The key, the relays, the MCP server, and everything that may differ from the defaults. */
+  /** Prepares it; nothing happens yet. @param options The key, the relays, the MCP server, and everything that may differ from the defaults. */
   constructor(options: McpGatewayOptions) {
     const { startTimeoutMs = 60_000 } = options;
     if (!(startTimeoutMs > 0)) {

@@ -34,7 +34,7 @@ export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
 export type { Session } from "./session/session.ts";
 export type { Filter } from "./relay/filter.ts";
-export type { RelayInfo } from "./relay/nip11.ts";
+export type { RelayInfo, RelayLimitation } from "./relay/nip11.ts";
 export {
   type PublishOptions,
   type PublishReceipt,
@@ -44,7 +44,8 @@ export {
   type SubscribeOptions,
   type SubscriptionHandlers,
 } from "./relay/pool.ts";
-export type { RelayStatus } from "./relay/status.ts";
+export type { RelayState, RelayStatus } from "./relay/status.ts";
+export type { EventOrigin, WaitOptions } from "./relay/options.ts";
 export { normalizeRelayUrl } from "./relay/url.ts";
 export type { WebSocketFactory, WebSocketLike } from "./relay/websocket.ts";
 export type {
@@ -59,3 +60,4 @@ export type {
   Transport,
   TransportSendOptions,
 } from "./types.ts";
+export type { Tags } from "./wire/tags.ts";

@@ -68,6 +68,8 @@ export class McpProxy implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
+   * Prepares it; nothing happens yet.
+   *
    * @param options The two sides.
    * @throws {InputError} SERVER_INVALID or CONFIG_INVALID when an option of the client can't be used.
    */

@@ -27,6 +27,7 @@ export type { AccessOptions, AccessRequest, Capability } from "./session/access.
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { SessionLimits } from "./session/limits.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { Tags } from "./wire/tags.ts";
 export type { Session } from "./session/session.ts";
 
 const logger = getLogger(["cvm", "transport"]);
@@ -227,7 +228,7 @@ export class NostrServerTransport implements Transport {
   #server: NostrServer | undefined;
   #closed = false;
 
-  /** @param options The key, the relays, and everything that may differ from the defaults. */
+  /** Prepares it; nothing happens yet. @param options The key, the relays, and everything that may differ from the defaults. */
   constructor(options: ServeOptions) {
     this.#options = options;
     this.#hub = new SessionHub({

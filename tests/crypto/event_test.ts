@@ -1,3 +1,4 @@
+// Proves NIP1-1.
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type EventTemplate,

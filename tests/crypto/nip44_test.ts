@@ -1,3 +1,4 @@
+// Proves NIP44-1, with the published vectors.
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { chacha20 } from "@noble/ciphers/chacha.js";
 import { expand } from "@noble/hashes/hkdf.js";

@@ -17,7 +17,7 @@ import {
 } from "../../crypto/mod.ts";
 import { NostrClientTransport, type NostrClientTransportOptions } from "../../transport/client.ts";
 import type { RelayPoolOptions } from "../../transport/relay/pool.ts";
-import { MemoryRelay } from "../../transport/testing/mod.ts";
+import type { MemoryRelay } from "../../transport/testing/mod.ts";
 
 export const RELAY_URL = "wss://relay.test";
 

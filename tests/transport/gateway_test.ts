@@ -11,7 +11,7 @@ import {
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { UpstreamError } from "../../errors.ts";
-import { McpGateway, type McpGatewayOptions } from "../../transport/gateway.ts";
+import { type GatewayStatus, McpGateway, type McpGatewayOptions } from "../../transport/gateway.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
   connect,

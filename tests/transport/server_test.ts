@@ -172,7 +172,7 @@ Deno.test("F05: two clients with the same ids and tokens see their own progress 
       return { text: textOf(result), seen };
     };
     const counts = await Promise.all([count(3), count(4), count(5)]);
-    assertEquals(
+    assertEquals<unknown>(
       counts,
       [3, 4, 5].map((to) => ({
         text: String(to),

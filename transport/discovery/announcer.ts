@@ -76,7 +76,7 @@ export class Announcer implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
 
-  /** @param options The server, its key, and where to publish. */
+  /** Prepares it; nothing happens yet. @param options The server, its key, and where to publish. */
   constructor(options: AnnouncerOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
