@@ -1,0 +1,115 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { PrivateKeySigner } from "../../../crypto/mod.ts";
+import { RelayError } from "../../../errors.ts";
+import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { framesOf, makeEvent, poolOn, reasonOf, until } from "./_harness.ts";
+
+Deno.test("F16: a query waits for all relays, and the newest event comes first", async () => {
+  await using quick = new MemoryRelay({ url: "wss://quick.test" });
+  await using slow = new MemoryRelay({ url: "wss://slow.test" });
+  const [old, recent] = [
+    await makeEvent({ kind: 11316, createdAt: 1_000 }),
+    await makeEvent({ kind: 11316, createdAt: 2_000 }),
+  ];
+  await using pool = poolOn([quick, slow], { queryTimeoutMs: 60_000 });
+  await pool.publish(old, { relays: [quick.url] });
+  await pool.publish(recent, { relays: [slow.url] });
+  slow.faults.set({ latencyMs: 50 });
+  assertEquals(await pool.query([{ kinds: [11316] }]), [recent, old]);
+  await until("the subscriptions are closed", () => {
+    return quick.subscriptions.length + slow.subscriptions.length === 0;
+  });
+});
+
+Deno.test("F16: a query ends at its deadline with what has come", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using silent = new MemoryRelay({ url: "wss://silent.test" });
+  await using hole = new MemoryRelay({ url: "wss://hole.test" });
+  const event = await makeEvent({ kind: 11316 });
+  await using pool = poolOn([good, silent, hole]);
+  await pool.publish(event, { relays: [silent.url] });
+  silent.faults.set({ withholdEose: true });
+  hole.faults.set({ neverOpen: true });
+  assertEquals(await pool.query([{ kinds: [11316] }], { timeoutMs: 50 }), [event]);
+});
+
+Deno.test("F16: a relay that can't be reached or hangs up holds no query up", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using down = new MemoryRelay({ url: "wss://down.test" });
+  down.faults.set({ refuseConnections: true });
+  await using pool = poolOn([good, down], { queryTimeoutMs: 60_000 });
+  assertEquals(await pool.query([{ kinds: [11316] }]), []);
+  assertEquals(await pool.query([{ kinds: [11316] }]), []);
+});
+
+Deno.test("query() lists each event once, and no forged copy displaces the genuine", async () => {
+  await using honest = new MemoryRelay({ url: "wss://honest.test" });
+  await using same = new MemoryRelay({ url: "wss://same.test" });
+  await using forger = new MemoryRelay({ url: "wss://forger.test" });
+  const event = await makeEvent({ kind: 11316, content: "genuine" });
+  await using pool = poolOn([honest, same, forger]);
+  await pool.publish(event, { all: true });
+  assertEquals(await pool.query([{ kinds: [11316] }]), [event]);
+
+  forger.faults.set({ corruptSignatures: true });
+  const found = await pool.query([{ kinds: [11316] }]);
+  assertEquals(found.length, 2);
+  assertEquals(found.filter(({ sig }) => sig === event.sig), [event]);
+});
+
+Deno.test("query() drops events whose id is not their own", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ withholdEose: true });
+  await using pool = poolOn([relay]);
+  const found = pool.query([{ kinds: [11316] }]);
+  await until("it is asked", () => framesOf(relay, "REQ").length === 1);
+  const id = framesOf(relay, "REQ")[0]?.[1];
+  const event = await makeEvent({ kind: 11316 });
+  relay.faults.send(JSON.stringify(["EVENT", id, { ...event, content: "changed" }]));
+  relay.faults.send(JSON.stringify(["EVENT", id, { ...event, kind: 1 }]));
+  relay.faults.send(JSON.stringify(["EVENT", id, "nonsense"]));
+  relay.faults.send(JSON.stringify(["EOSE", id]));
+  assertEquals(await found, []);
+});
+
+Deno.test("query() rejects when no relay could be asked, and when none answered", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ refuseConnections: true });
+  await using pool = poolOn([relay]);
+  const unreachable = await assertRejects(() => pool.query([{ kinds: [1] }]), RelayError);
+  assertEquals(unreachable.code, "RELAY_UNREACHABLE");
+  assertStringIncludes(reasonOf(unreachable, relay), "connection refused");
+
+  relay.faults.clear();
+  await pool.ready();
+  relay.faults.set({ refuseSubscriptions: { reason: "restricted: members only" } });
+  const refused = await assertRejects(() => pool.query([{ kinds: [1] }]), RelayError);
+  assertEquals(refused.code, "SUBSCRIPTION_REFUSED");
+  assertEquals(reasonOf(refused, relay), "CLOSED restricted: members only");
+
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => pool.query([{ kinds: [1] }], { signal }), Error, "enough");
+});
+
+Deno.test("F39: a query that is answered with NOTICE only says so at the deadline", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ refuseSubscriptions: { reason: "bad filter", asNotice: true } });
+  await using pool = poolOn([relay]);
+  const error = await assertRejects(
+    () => pool.query([{ kinds: [1] }], { timeoutMs: 30 }),
+    RelayError,
+  );
+  assertEquals(reasonOf(error, relay), "no EOSE; its last NOTICE: bad filter");
+});
+
+Deno.test("query() authenticates when it is told to", async () => {
+  const signer = PrivateKeySigner.generate();
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay], { signer });
+  const wrap = await makeEvent({ kind: 1059, p: signer.pubkey });
+  await pool.publish(wrap);
+  relay.faults.set({
+    refuseSubscriptions: { reason: "auth-required: who?", untilAuthenticated: true },
+  });
+  assertEquals(await pool.query([{ kinds: [1059] }]), [wrap]);
+});

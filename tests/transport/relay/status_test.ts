@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { poolOn, statusOf, until } from "./_harness.ts";
+
+Deno.test("status() starts with each relay as it is, then tells changes, and ends with close()", async () => {
+  await using relay = new MemoryRelay();
+  const pool = poolOn([relay]);
+  const states: string[] = [];
+  const reading = (async () => {
+    for await (const { state } of pool.status()) states.push(state);
+  })();
+  await until("the first is read", () => states.length === 1);
+  await pool.ready();
+  await until("it is open", () => states.includes("open"));
+  await pool.close();
+  await reading;
+  assertEquals([...new Set(states)], ["idle", "connecting", "open", "closed"]);
+  assertEquals(await pool.status().next(), { done: true, value: undefined });
+});
+
+Deno.test("status() keeps the latest status only for a slow reader", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay]);
+  const slow = pool.status();
+  await pool.ready();
+  relay.faults.notice("one");
+  relay.faults.notice("two");
+  await until("both came", () => statusOf(pool, relay).lastNotice === "two");
+  const { value } = await slow.next();
+  assertEquals(value?.lastNotice, "two");
+  const pending = slow.next();
+  await slow.return?.();
+  assertEquals((await pending).done, true);
+});
+
+Deno.test("status() ends with its signal, without an error", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay]);
+  const stop = new AbortController();
+  let count = 0;
+  for await (const _status of pool.status({ signal: stop.signal })) {
+    count++;
+    queueMicrotask(() => stop.abort());
+  }
+  assertEquals(count, 1);
+});
