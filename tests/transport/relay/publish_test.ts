@@ -1,4 +1,4 @@
-import { type assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PrivateKeySigner } from "../../../crypto/mod.ts";
 import { RelayError } from "../../../errors.ts";
 import type { PublishReceipt } from "../../../transport/relay/pool.ts";
