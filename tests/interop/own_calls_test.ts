@@ -202,6 +202,34 @@ for (const { name: relayName, start } of testRelays()) {
       await within(cancelled.promise, "the cancellation");
     });
 
+    Deno.test(`F20: a client is told which question of ${serverName} was withdrawn on ${relayName}`, async () => {
+      await using relay = await start();
+      const asked = Promise.withResolvers<void>();
+      const withdrawn = Promise.withResolvers<void>();
+      const stop = new AbortController();
+      await using server = await startServer(relay.url, { withdraw: stop.signal });
+      await using client = await ConnectedClient.open(
+        [relay.url],
+        server.publicKey,
+        {},
+        { capabilities: { sampling: {} } },
+        (client) =>
+          client.setRequestHandler(CreateMessageRequestSchema, async (_request, { signal }) => {
+            const ended = new Promise((resolve) => signal.addEventListener("abort", resolve));
+            asked.resolve();
+            await ended;
+            withdrawn.resolve();
+            return ANSWERS["sampling/createMessage"];
+          }),
+      );
+      const method = "sampling/createMessage";
+      const call = client.mcp.callTool({ name: "ask", arguments: { method } });
+      await within(asked.promise, "the question");
+      stop.abort("not needed any more");
+      await within(withdrawn.promise, "the withdrawal");
+      assertStringIncludes(textOf(await call), "not needed any more");
+    });
+
     Deno.test(`F05: ${serverName} sends progress for the token 0 on ${relayName} (W7)`, async () => {
       await using relay = await start();
       await using server = await startServer(relay.url);

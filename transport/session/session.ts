@@ -105,11 +105,13 @@ export class ServerSession implements Session {
   readonly #options: ServerSessionOptions;
   readonly #ended = new AbortController();
   readonly #inFlight = new Map<string, InFlight>();
-  readonly #asked = new Set<RequestId>();
+  /** Questions to the client: their ids on the wire, and those that the server gave them. */
+  readonly #asked = new Map<RequestId, RequestId>();
   readonly #rate: RateLimiter;
   readonly #queue: JsonRpcMessage[] = [];
   #initializeParams: Readonly<Record<string, unknown>> | undefined;
   #takesEphemeral = false;
+  #questions = 0;
   #lastWrap: GiftWrapKind | undefined;
   #introduced = false;
   #started = false;
@@ -189,7 +191,7 @@ export class ServerSession implements Session {
     }
     if (isRequest(message)) this.#receiveRequest(event.id, message, wrapKind);
     else if (isNotification(message)) this.#receiveNotification(message);
-    else if (message.id !== undefined && this.#asked.delete(message.id)) this.#deliver(message);
+    else this.#receiveAnswer(message);
     this.#settleDrain();
   }
 
@@ -252,6 +254,13 @@ export class ServerSession implements Session {
     // MCP: who is told to cancel does not answer. A server that answers all the same finds nobody to answer to.
     this.#inFlight.delete(eventId);
     this.#deliver({ ...notification, params: { ...notification.params, requestId: eventId } });
+  }
+
+  #receiveAnswer(answer: JsonRpcResponse): void {
+    const id = answer.id === undefined ? undefined : this.#asked.get(answer.id);
+    if (answer.id === undefined || id === undefined) return;
+    this.#asked.delete(answer.id);
+    this.#deliver({ ...answer, id });
   }
 
   /** The event id of the client's youngest request with this id. */
@@ -324,7 +333,10 @@ export class ServerSession implements Session {
 
   async #sendNotification(notification: JsonRpcNotification): Promise<void> {
     const withdrawn = cancelledRequestOf(notification);
-    if (withdrawn !== undefined) this.#asked.delete(withdrawn);
+    if (withdrawn !== undefined) {
+      await this.#withdraw(notification, withdrawn);
+      return;
+    }
     const token = progressOf(notification);
     if (token === undefined) {
       if (!this.#draining) await this.#post(notification, this.#introduction());
@@ -354,12 +366,23 @@ export class ServerSession implements Session {
         `${this.#asked.size} questions to the client ${this.peer} are unanswered; limits.maxInFlight is the bound`,
       );
     }
-    this.#asked.add(request.id);
+    // Never 0: clients of the official MCP SDK take no cancellation of a request with that id.
+    const id = ++this.#questions;
+    this.#asked.set(id, request.id);
     try {
-      await this.#post(request, this.#introduction());
+      await this.#post({ ...request, id }, this.#introduction());
     } catch (error) {
-      this.#asked.delete(request.id);
+      this.#asked.delete(id);
       throw error;
+    }
+  }
+
+  async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
+    for (const [requestId, id] of this.#asked) {
+      if (id !== withdrawn) continue;
+      this.#asked.delete(requestId);
+      const params = { ...notification.params, requestId };
+      await this.#post({ ...notification, params }, this.#introduction());
     }
   }
 
