@@ -1,0 +1,145 @@
+/**
+ * `cvm gateway`: puts an MCP server on Nostr until it is stopped.
+ *
+ * @module
+ */
+import { formatNprofile, formatNpub } from "../../../crypto/keys.ts";
+import { McpGateway } from "../../../transport/gateway.ts";
+import type { Transport } from "../../../transport/types.ts";
+import { childEnvironment } from "../../child_environment.ts";
+import { ChildProcessTransport } from "../../child_process.ts";
+import { loadConfig } from "../../config.ts";
+import { poolOptions } from "../../connection.ts";
+import { DEFAULT_RELAYS } from "../../default_relays.ts";
+import { UsageError } from "../../exit_codes.ts";
+import { HttpUpstream } from "../../http_upstream.ts";
+import { type CliIo, untilAborted } from "../../io.ts";
+import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
+import { Output } from "../../output.ts";
+import { gatewayKeyFile, slugOf } from "../../paths.ts";
+import { sanitizeLine } from "../../sanitize.ts";
+import type { GatewayArguments } from "./command.ts";
+
+/** Runs the gateway until it is stopped. */
+export async function runGateway(args: GatewayArguments, io: CliIo): Promise<void> {
+  const output = new Output(io, args.format);
+  const upstream = await prepareUpstream(args, io);
+  const config = await loadConfig(io.env);
+  const key = await loadOrCreateKey({
+    file: args.keyFile,
+    defaultFile: await gatewayKeyFile(args.target, io.env),
+    env: io.env,
+  });
+  if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
+  const { name, about, website, picture, allow, encryption, giftWrap, perClient } = args;
+  await using gateway = new McpGateway({
+    signer: key.signer,
+    relays: args.relay.length > 0 ? args.relay : config.relays ?? DEFAULT_RELAYS,
+    pool: poolOptions(args),
+    upstream,
+    perClient,
+    encryption,
+    giftWrap,
+    info: { name, about, website, picture },
+    access: allow.length > 0 ? { allow } : {},
+    announce: args.announce && { relayList: args.relayList ?? true },
+    signal: io.signal,
+  });
+  await gateway.start();
+  await report(gateway, key, args, output);
+  const watching = watch(gateway, output);
+  await untilAborted(io.signal);
+  await gateway.close();
+  await watching;
+  io.signal.throwIfAborted();
+}
+
+/** How the MCP server behind is opened: a URL, or a process. */
+async function prepareUpstream(
+  args: GatewayArguments,
+  io: CliIo,
+): Promise<() => Transport> {
+  const [command = "", ...rest] = args.target;
+  if (/^https?:\/\//i.test(command)) {
+    if (rest.length > 0) {
+      throw new UsageError(`after the URL ${command} nothing may follow, but "${rest[0]}" does`);
+    }
+    const url = URL.parse(command);
+    if (url === null) throw new UsageError(`${command} is not a URL`);
+    return () =>
+      new HttpUpstream({ url, bearer: io.env.get("CVM_UPSTREAM_BEARER"), fetch: io.fetch });
+  }
+  const env = await childEnvironment({
+    env: io.env,
+    clean: args.cleanEnv,
+    files: args.envFile,
+    assignments: args.env,
+  });
+  const prefix = slugOf(args.target);
+  return () =>
+    new ChildProcessTransport({
+      command,
+      args: rest,
+      env,
+      cwd: args.cwd,
+      onStderr: (line) => {
+        // Nothing is left to tell a failure to when standard error is gone.
+        io.stderr.write(`[${prefix}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
+      },
+    });
+}
+
+/** Tells where the server is, and what a host has to know to use it. */
+async function report(
+  gateway: McpGateway,
+  key: StoredKey,
+  args: GatewayArguments,
+  output: Output,
+): Promise<void> {
+  const npub = formatNpub(gateway.publicKey);
+  const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
+  const entry = {
+    mcpServers: { [slugOf(args.target)]: { command: "cvm", args: ["proxy", nprofile] } },
+  };
+  const { announcement } = gateway;
+  if (args.format !== "text") {
+    return await output.note(JSON.stringify({
+      npub,
+      nprofile,
+      publicKey: gateway.publicKey,
+      relays: gateway.pool.urls,
+      keyFile: key.source,
+      announced: announcement?.published.map(({ kind }) => kind) ?? [],
+      ...entry,
+    }));
+  }
+  await output.note([
+    `cvm: the server is on Nostr`,
+    `  npub      ${npub}`,
+    `  nprofile  ${nprofile}`,
+    `  relays    ${gateway.pool.urls.join(" ")}`,
+    `  key       ${key.source}${key.created ? " (new)" : ""}`,
+    ...(announcement
+      ? [`  announced kinds ${announcement.published.map(({ kind }) => kind).join(", ")}`]
+      : []),
+    ...(announcement?.failures ?? []).map(({ url, reason }) =>
+      `  not announced on ${url}: ${sanitizeLine(reason)}`
+    ),
+    `Entry for an MCP host:`,
+    JSON.stringify(entry, null, 2),
+  ].join("\n"));
+}
+
+/** Tells when the MCP server goes down and comes back. */
+async function watch(gateway: McpGateway, output: Output): Promise<void> {
+  let last = "up";
+  for await (const { state, reason } of gateway.status()) {
+    if (state === last || state === "closed") continue;
+    last = state;
+    await output.note(
+      state === "down"
+        ? `cvm: ${sanitizeLine(reason ?? "the MCP server is down")}; it will be started again`
+        : "cvm: the MCP server is up",
+    );
+  }
+}

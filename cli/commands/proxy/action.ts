@@ -1,0 +1,42 @@
+/**
+ * `cvm proxy`: stdio on one side, a server on Nostr on the other.
+ *
+ * @module
+ */
+import { formatNpub } from "../../../crypto/keys.ts";
+import { McpProxy } from "../../../transport/proxy.ts";
+import { prepareConnection } from "../../connection.ts";
+import { type CliIo, untilAborted } from "../../io.ts";
+import { StdioTransport } from "../../stdio_transport.ts";
+import type { ProxyArguments } from "./command.ts";
+
+/** How often it is looked whether the host still lives, in milliseconds. */
+const PARENT_CHECK_MS = 1_000;
+
+/** Runs the proxy until standard input ends, the host dies, or the connection does. */
+export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
+  const { transport, key } = await prepareConnection(args, io);
+  if (key.warning !== undefined) await io.stderr.write(`cvm: ${key.warning}\n`);
+  await io.stderr.write(
+    `cvm: proxy to ${formatNpub(transport.serverPublicKey)} as ${
+      formatNpub(key.signer.pubkey)
+    } (${key.source})\n`,
+  );
+  const host = new StdioTransport({ input: io.stdin, output: io.stdout });
+  await using proxy = new McpProxy({ host, client: transport });
+  const orphaned = Promise.withResolvers<void>();
+  const parent = io.parentPid?.();
+  const watch = setInterval(() => {
+    if (io.parentPid?.() !== parent) orphaned.resolve();
+  }, PARENT_CHECK_MS);
+  try {
+    await Promise.race([
+      proxy.start().then(() => proxy.closed),
+      untilAborted(io.signal),
+      orphaned.promise,
+    ]);
+  } finally {
+    clearInterval(watch);
+  }
+  io.signal.throwIfAborted();
+}

@@ -1,0 +1,20 @@
+/**
+ * `cvm relay`: runs the embedded relay until it is stopped.
+ *
+ * @module
+ */
+import { type CliIo, untilAborted } from "../../io.ts";
+import { Output } from "../../output.ts";
+import { serveRelay } from "../../relay/mod.ts";
+import type { RelayArguments } from "./command.ts";
+
+/** Runs the relay; its URL is the result. */
+export async function runRelay(args: RelayArguments, io: CliIo): Promise<void> {
+  const { port, hostname, db } = args;
+  await using relay = await serveRelay({ port, hostname, db });
+  const output = new Output(io, args.format);
+  await output.result({ url: relay.url, db: db ?? null }, () => relay.url);
+  await output.note(db === undefined ? "events are kept in memory" : `events are kept in ${db}`);
+  await untilAborted(io.signal);
+  io.signal.throwIfAborted();
+}
