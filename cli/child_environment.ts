@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { parseEnv } from "node:util";
+import { parse } from "dotenv";
 import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
 
@@ -69,9 +69,8 @@ export async function childEnvironment(
 }
 
 async function readEnvironmentFile(file: string): Promise<Record<string, string>> {
-  let text: string;
   try {
-    text = await Deno.readTextFile(file);
+    return parse(await Deno.readTextFile(file));
   } catch (cause) {
     throw new InputError(
       "CONFIG_INVALID",
@@ -79,11 +78,6 @@ async function readEnvironmentFile(file: string): Promise<Record<string, string>
       { cause },
     );
   }
-  const variables: Record<string, string> = {};
-  for (const [name, value] of Object.entries(parseEnv(text))) {
-    if (value !== undefined) variables[name] = value;
-  }
-  return variables;
 }
 
 function assign(

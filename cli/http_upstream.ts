@@ -43,7 +43,8 @@ export class HttpUpstream implements Transport {
     this.#url = url;
     this.#fetch = request;
     this.#inner = new StreamableHTTPClientTransport(url, {
-      fetch: (input, init) => this.#request(input, init),
+      // The SDK's type may come from Node's declarations; the request is the same.
+      fetch: (input, init) => this.#request(input, init as RequestInit | undefined),
       ...(bearer ? { requestInit: { headers: { Authorization: `Bearer ${bearer}` } } } : {}),
     });
     this.#inner.onmessage = (message) => this.onmessage?.(message);

@@ -14,8 +14,17 @@ export function base64Length(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }
 
+/** The methods of newer runtimes, which older ones and their types do not have. */
+interface Base64Bytes {
+  toBase64?(): string;
+}
+
+interface Base64Constructor {
+  fromBase64?(text: string, options: { lastChunkHandling: "strict" }): Uint8Array;
+}
+
 /** Bytes as base64. */
-export function encodeBase64(bytes: Uint8Array): string {
+export function encodeBase64(bytes: Uint8Array & Base64Bytes): string {
   return typeof bytes.toBase64 === "function" ? bytes.toBase64() : encodeBase64Portable(bytes);
 }
 
@@ -26,8 +35,9 @@ export function encodeBase64(bytes: Uint8Array): string {
  * strange character, white space, missing padding, or stray bits at the end.
  */
 export function decodeBase64(text: string): Uint8Array {
-  if (typeof Uint8Array.fromBase64 !== "function") return decodeBase64Portable(text);
-  const bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
+  const { fromBase64 } = Uint8Array as typeof Uint8Array & Base64Constructor;
+  if (typeof fromBase64 !== "function") return decodeBase64Portable(text);
+  const bytes = fromBase64.call(Uint8Array, text, { lastChunkHandling: "strict" });
   // White space is all that the strict mode still skips, and it makes the text longer.
   if (text.length !== base64Length(bytes.length)) throw notCanonical();
   return bytes;
