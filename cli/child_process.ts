@@ -115,13 +115,15 @@ export class ChildProcessTransport implements Transport {
     }
     // The SDK's type asks for exact fields, and others pass here untouched.
     const line = serializeMessage(message as Parameters<typeof serializeMessage>[0]);
-    await new Promise<void>((resolve, reject) => {
-      stdin.write(line, (error) => {
-        if (!error) return resolve();
-        const reason = `"${this.#name}" does not take messages: ${error.message}`;
-        reject(new UpstreamError("UPSTREAM_FAILED", reason, { cause: error }));
-      });
+    const failure = await new Promise<Error | null | undefined>((resolve) => {
+      stdin.write(line, resolve);
     });
+    if (!failure) return;
+    // A pipe that breaks is most often the end of the process; that is the better reason.
+    const reason = await this.#endsWithin(DRAIN_MS * 2)
+      ? this.#howItEnded()
+      : `"${this.#name}" does not take messages: ${failure.message}`;
+    throw new UpstreamError("UPSTREAM_FAILED", reason, { cause: failure });
   }
 
   /**
@@ -159,7 +161,7 @@ export class ChildProcessTransport implements Transport {
       ended = true;
       clearTimeout(drain);
       for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
-      void this.#finish(child);
+      void this.#finish();
     };
     child.once("exit", () => {
       // Who led the group is gone: what it leaves behind ends, and with it whatever holds the pipes.
@@ -169,21 +171,25 @@ export class ChildProcessTransport implements Transport {
     child.once("close", finish);
   }
 
-  async #finish(child: ChildProcess): Promise<void> {
+  async #finish(): Promise<void> {
     try {
       await this.#guardian?.dismiss();
       if (this.#closing === undefined) {
-        const how = child.signalCode
-          ? `was ended by ${child.signalCode}`
-          : `exited with code ${child.exitCode}`;
-        const message = `the MCP server "${this.#name}" ${how}`;
-        this.onerror?.(new UpstreamError("UPSTREAM_FAILED", message));
+        this.onerror?.(new UpstreamError("UPSTREAM_FAILED", this.#howItEnded()));
       }
     } finally {
       this.#buffer.clear();
       this.#gone.resolve();
       this.onclose?.();
     }
+  }
+
+  #howItEnded(): string {
+    const child = this.#child;
+    const how = child?.signalCode
+      ? `was ended by ${child.signalCode}`
+      : `exited with code ${child?.exitCode}`;
+    return `the MCP server "${this.#name}" ${how}`;
   }
 
   async #endsWithin(milliseconds: number): Promise<boolean> {

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 
 /** What the guardian does when its standard input ends, because we died. `$1` is the group. */
-const GUARDIAN = 'cat >/dev/null; kill -TERM -- "-$1"; sleep 2; kill -KILL -- "-$1"';
+const GUARDIAN = 'cat >/dev/null; kill -s TERM -- "-$1"; sleep 2; kill -s KILL -- "-$1"';
 
 /**
  * Sends a signal to a process and all that it has started. On Windows, where

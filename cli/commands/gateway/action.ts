@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatNprofile, formatNpub } from "../../../crypto/keys.ts";
+import { formatNprofile, formatNpub, parsePublicKey } from "../../../crypto/keys.ts";
 import { McpGateway } from "../../../transport/gateway.ts";
 import type { Transport } from "../../../transport/types.ts";
 import { childEnvironment } from "../../child_environment.ts";
@@ -23,6 +23,7 @@ import type { GatewayArguments } from "./command.ts";
 /** Runs the gateway until it is stopped. */
 export async function runGateway(args: GatewayArguments, io: CliIo): Promise<void> {
   const output = new Output(io, args.format);
+  const allowed = args.allow.map(parseAllowed);
   const upstream = await prepareUpstream(args, io);
   const config = await loadConfig(io.env);
   const key = await loadOrCreateKey({
@@ -31,7 +32,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     env: io.env,
   });
   if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
-  const { name, about, website, picture, allow, encryption, giftWrap, perClient } = args;
+  const { name, about, website, picture, encryption, giftWrap, perClient } = args;
   await using gateway = new McpGateway({
     signer: key.signer,
     relays: args.relay.length > 0 ? args.relay : config.relays ?? DEFAULT_RELAYS,
@@ -41,7 +42,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     encryption,
     giftWrap,
     info: { name, about, website, picture },
-    access: allow.length > 0 ? { allow } : {},
+    access: allowed.length > 0 ? { allow: allowed } : {},
     announce: args.announce && { relayList: args.relayList ?? true },
     signal: io.signal,
   });
@@ -52,6 +53,18 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   await gateway.close();
   await watching;
   io.signal.throwIfAborted();
+}
+
+/** A key of the allowlist, checked before anything is started. */
+function parseAllowed(text: string): string {
+  try {
+    return parsePublicKey(text);
+  } catch (cause) {
+    // A private key that was put there by mistake must not be repeated.
+    const shown = /^\s*nsec/i.test(text) ? "nsec…" : sanitizeLine(text, 80);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`--allow ${shown}: ${reason}`, { cause });
+  }
 }
 
 /** How the MCP server behind is opened: a URL, or a process. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatNpub } from "../../../crypto/keys.ts";
+import { CvmError } from "../../../errors.ts";
 import { McpProxy } from "../../../transport/proxy.ts";
 import { prepareConnection } from "../../connection.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
@@ -31,7 +32,10 @@ export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
   }, PARENT_CHECK_MS);
   try {
     await Promise.race([
-      proxy.start().then(() => proxy.closed),
+      proxy.start().then(() => proxy.closed, (error) => {
+        // A host that leaves while the connection is made has all that it wanted.
+        if (!(error instanceof CvmError && error.code === "CLOSED")) throw error;
+      }),
       untilAborted(io.signal),
       orphaned.promise,
     ]);

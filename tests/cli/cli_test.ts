@@ -1,0 +1,226 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { runCli } from "../../cli/app.ts";
+import { Interrupt } from "../../cli/io.ts";
+import { serveRelay } from "../../cli/relay/mod.ts";
+import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { isAlive, serverCommand, temporaryFolder, TestIo, until } from "./helpers.ts";
+
+const STRANGER = PrivateKeySigner.generate().pubkey;
+/** Nobody listens on port 1 of this machine. */
+const NO_RELAY = "ws://127.0.0.1:1";
+
+/** Runs a command to its end. */
+async function cvm(args: readonly string[], folder: string, options: { stdin?: string } = {}) {
+  const io = new TestIo({ env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder }, ...options });
+  const code = await runCli(args, io);
+  return { code, out: io.out, err: io.err };
+}
+
+/** Starts `cvm gateway` on a relay and waits until it is reachable. */
+async function startGateway(relay: string, folder: string, options: readonly string[] = []) {
+  const io = new TestIo({
+    env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder, FROM_OUTSIDE: "1" },
+  });
+  const args = ["gateway", "--relay", relay, ...options, "--", ...serverCommand()];
+  const ended = runCli(args, io);
+  const nprofile = await until(() => /nprofile1[a-z0-9]+/.exec(io.err)?.[0]);
+  return {
+    io,
+    nprofile,
+    stop: async () => {
+      io.controller.abort(new Interrupt("SIGTERM"));
+      return await ended;
+    },
+    [Symbol.asyncDispose]: async () => {
+      io.controller.abort(new Interrupt("SIGTERM"));
+      await ended;
+    },
+  };
+}
+
+Deno.test("F30: bad input ends with the right exit code and a message that names the cause", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(`${folder.path}/broken.key`, "nsec1nothing\n");
+  const cases: readonly (readonly [readonly string[], number, string])[] = [
+    [[], 2, "Error"],
+    [["nonsense"], 2, "nonsense"],
+    [["gateway"], 2, "at least 1"],
+    [["inspect", "not a key"], 2, "Not a server"],
+    [["inspect", "some-alias"], 2, "some-alias"],
+    [["proxy", "nsec1qqq"], 2, "private key"],
+    [["inspect", STRANGER, "dance"], 2, "dance"],
+    [["inspect", STRANGER, "call"], 2, "name"],
+    [["inspect", STRANGER, "--relay", "http://relay.test"], 2, "http://relay.test"],
+    [["inspect", STRANGER, "--key-file", `${folder.path}/broken.key`], 2, "broken.key"],
+    [["inspect", STRANGER, "--encryption", "maybe"], 2, "maybe"],
+    [["inspect", STRANGER, "--relay", NO_RELAY], 4, NO_RELAY],
+    [["gateway", "--relay", NO_RELAY, "--", ...serverCommand()], 4, NO_RELAY],
+    [["gateway", "--relay", NO_RELAY, "--", "no-such-command"], 4, "no-such-command"],
+    [["gateway", "--relay", NO_RELAY, "--", "false"], 4, "exited with code 1"],
+    [["gateway", "--relay", NO_RELAY, "--allow", "npub1x", "--", ...serverCommand()], 2, "npub1x"],
+    [["gateway", "--relay", NO_RELAY, "--env", "=x", "--", "true"], 2, "NAME=VALUE"],
+    [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp"], 4, "can't be reached"],
+    [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp", "more"], 2, "more"],
+    [["relay", "--port", "70000"], 2, "65"],
+    [["relay", "--db", `${folder.path}/none/at/all.db`], 2, "all.db"],
+    [["keys", "show", "nsec1secret"], 2, "command line"],
+    [["keys", "show", "--key-file", `${folder.path}/none.key`], 2, "none.key"],
+    [["keys", "show", "npub1x"], 2, "npub"],
+  ];
+  const wrong: string[] = [];
+  for (const [args, code, message] of cases) {
+    const started = Date.now();
+    const result = await cvm(args, folder.path);
+    const tookMs = Date.now() - started;
+    const right = result.code === code && result.err.includes(message) && result.out === "";
+    if (right && tookMs < 8_000) continue;
+    wrong.push(
+      `cvm ${args.join(" ")}: exit ${result.code} after ${tookMs} ms: ${result.err}${result.out}`,
+    );
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("F30: with --format json an error is one JSON line on standard error", async () => {
+  await using folder = await temporaryFolder();
+  for (
+    const args of [["inspect", "x y"], ["inspect", STRANGER, "--relay", NO_RELAY], [
+      "relay",
+      "--bad",
+    ]]
+  ) {
+    const { code, err } = await cvm([...args, "--format", "json"], folder.path);
+    const lines = err.trim().split("\n");
+    assertEquals(lines.length, 1);
+    assertEquals(JSON.parse(lines[0]!).error.exitCode, code);
+  }
+});
+
+Deno.test("cvm --version and --help print to standard output and end with 0", async () => {
+  await using folder = await temporaryFolder();
+  const version = await cvm(["--version"], folder.path);
+  assertMatch(version.out, /^\d+\.\d+\.\d+\n$/);
+  for (const args of [["--help"], ["help", "gateway"], ["inspect", "--help"]]) {
+    const help = await cvm(args, folder.path);
+    assertEquals([help.code, help.err], [0, ""]);
+    assertStringIncludes(help.out, "Usage:");
+  }
+});
+
+Deno.test("cvm gateway and cvm inspect: the whole path, with types by the schema (F31) and an address with hints (F34)", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  await using gateway = await startGateway(relay.url, folder.path, [
+    "--announce",
+    "--name",
+    "Test",
+  ]);
+  const inspect = (...args: string[]) => cvm(["inspect", gateway.nprofile, ...args], folder.path);
+
+  const overview = await inspect("--format", "json");
+  assertEquals(overview.code, 0, overview.err);
+  const report = JSON.parse(overview.out);
+  assertEquals(report.name, "Test");
+  assertEquals(report.relays[0].url, relay.url);
+  assert(report.tools.length > 5);
+
+  const words = ["text=007", "count=007", "loud=true", 'tags=["a"]', "more:=[1]"];
+  const call = await inspect("call", "echo", ...words);
+  assertEquals(call.code, 0, call.err);
+  assertEquals(JSON.parse(call.out), { text: "007", count: 7, loud: true, tags: ["a"], more: [1] });
+  const wrong = await inspect("call", "echo", "text=x", "count=seven");
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.err, '"count" must be integer');
+
+  // F30: a tool that reports an error is not exit 0; what it said is printed.
+  const failed = await inspect("call", "fail");
+  assertEquals([failed.code, failed.out], [5, "this tool always fails\n"]);
+  assertEquals((await inspect("call", "nope")).code, 2);
+  assertEquals((await inspect("ping", "--stateless")).code, 0);
+  assertEquals(
+    (await inspect("tools", "--format", "jsonl")).out.trim().split("\n").length,
+    report.tools.length,
+  );
+
+  // F34: the same through an alias.
+  await Deno.writeTextFile(
+    `${folder.path}/cvm/config.json`,
+    JSON.stringify({ aliases: { friend: gateway.nprofile } }),
+  );
+  assertEquals((await cvm(["inspect", "friend", "ping", "--stateless"], folder.path)).code, 0);
+  assertEquals(await gateway.stop(), 0);
+});
+
+Deno.test("F34: a broken configuration is an error and stays as it is", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.mkdir(`${folder.path}/cvm`);
+  await Deno.writeTextFile(`${folder.path}/cvm/config.json`, "{ aliases: 1");
+  const { code, err } = await cvm(["inspect", STRANGER], folder.path);
+  assertEquals(code, 2);
+  assertStringIncludes(err, "config.json");
+  assertEquals(await Deno.readTextFile(`${folder.path}/cvm/config.json`), "{ aliases: 1");
+});
+
+Deno.test("F33: the child gets the environment that the user expects", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  await Deno.writeTextFile(`${folder.path}/vars`, "FROM_FILE='a b'\nBOTH=file\n");
+  const environment = async (options: readonly string[]) => {
+    await using gateway = await startGateway(relay.url, folder.path, options);
+    const names = '["FROM_OUTSIDE","FROM_FILE","BOTH","CVM_PRIVATE_KEY"]';
+    const { out, err } = await cvm(
+      ["inspect", gateway.nprofile, "call", "env", `names:=${names}`],
+      folder.path,
+    );
+    assertEquals(err, "");
+    return JSON.parse(out);
+  };
+  assertEquals(await environment([]), { FROM_OUTSIDE: "1" });
+  const files = ["--env-file", `${folder.path}/vars`, "--env", "BOTH=flag"];
+  assertEquals(await environment(files), { FROM_OUTSIDE: "1", FROM_FILE: "a b", BOTH: "flag" });
+  assertEquals(await environment(["--clean-env", ...files]), { FROM_FILE: "a b", BOTH: "flag" });
+});
+
+Deno.test("F28: cvm gateway restarts its child, and ends with it and all that it started", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  await using gateway = await startGateway(relay.url, folder.path);
+  const call = async (...words: string[]) =>
+    await cvm(["inspect", gateway.nprofile, "call", ...words], folder.path);
+  const pid = Number((await call("pid")).out);
+  const grandchild = Number((await call("spawn")).out);
+  assert(isAlive(pid) && isAlive(grandchild));
+  const started = Date.now();
+  const died = await call("die", "code:=3");
+  assertEquals(died.code, 5);
+  assertStringIncludes(died.err, "exited with code 3");
+  assert(Date.now() - started < 3_000);
+  await until(() => !isAlive(grandchild));
+  const again = await until(async () => {
+    const { code, out } = await call("pid");
+    return code === 0 ? Number(out) : undefined;
+  });
+  assert(again !== pid && isAlive(again));
+  await gateway.stop();
+  await until(() => !isAlive(again));
+});
+
+Deno.test("F07: key files are for their owner only, and no key is printed", async () => {
+  await using folder = await temporaryFolder();
+  const made = await cvm(["keys", "generate"], folder.path);
+  assertEquals(made.code, 0, made.err);
+  const file = `${folder.path}/cvm/keys/client.key`;
+  assertEquals((await Deno.stat(file)).mode! & 0o777, 0o600);
+  const nsec = (await Deno.readTextFile(file)).trim();
+  assert(!`${made.out}${made.err}`.includes(nsec));
+  const again = await cvm(["keys", "generate"], folder.path);
+  assertEquals(again.code, 2);
+  assertStringIncludes(again.err, "never overwritten");
+  const shown = await cvm(["keys", "show"], folder.path);
+  assertStringIncludes(shown.out, made.out.trim());
+  assert(!shown.out.includes(nsec));
+  const secret = await cvm(["keys", "show", "--secret", "--key-file", "-"], folder.path, {
+    stdin: nsec,
+  });
+  assertStringIncludes(secret.out, nsec);
+});

@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+// @ts-types="@modelcontextprotocol/sdk/client"
+import { Client } from "@modelcontextprotocol/sdk/client";
+// @ts-types="@modelcontextprotocol/sdk/client/stdio"
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { serveRelay } from "../../cli/relay/mod.ts";
+import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { isAlive, serverCommand, temporaryFolder, until } from "./helpers.ts";
+
+const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+const PROGRAM = [
+  Deno.execPath(),
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys",
+  "--allow-run",
+  MAIN,
+] as const;
+
+/** Starts the program with both outputs collected. */
+function start(args: readonly string[], folder: string) {
+  const [command, ...rest] = PROGRAM;
+  const child = new Deno.Command(command, {
+    args: [...rest, ...args],
+    env: { XDG_CONFIG_HOME: folder },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const seen = { out: "", err: "" };
+  const collect = async (stream: ReadableStream<Uint8Array>, into: "out" | "err") => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) seen[into] += text;
+  };
+  const collected = Promise.all([collect(child.stdout, "out"), collect(child.stderr, "err")]);
+  const writer = child.stdin.getWriter();
+  return {
+    child,
+    seen,
+    write: (text: string) => writer.write(new TextEncoder().encode(text)),
+    endInput: () => writer.close(),
+    ended: async () => {
+      const { code } = await child.status;
+      await collected;
+      return code;
+    },
+  };
+}
+
+Deno.test("F29: a proxy writes nothing but JSON-RPC to stdout, and ends when stdin does", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const gateway = start(["gateway", "--relay", relay.url, "--", ...serverCommand()], folder.path);
+  const nprofile = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+
+  const proxy = start(["proxy", nprofile], folder.path);
+  await proxy.write("this is no message\n");
+  await proxy.write(
+    '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n',
+  );
+  await until(() => proxy.seen.out.includes('"id":1'));
+  await proxy.endInput();
+  assertEquals(await proxy.ended(), 0);
+  for (const line of proxy.seen.out.trim().split("\n")) {
+    assertEquals(JSON.parse(line).jsonrpc, "2.0");
+  }
+
+  // F29: the same with the official client as the host, which ends by closing stdin.
+  const [command, ...rest] = PROGRAM;
+  const transport = new StdioClientTransport({
+    command,
+    args: [...rest, "proxy", nprofile],
+    env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder.path },
+    stderr: "ignore",
+  });
+  const host = new Client({ name: "host", version: "1.0.0" });
+  await host.connect(transport);
+  const { pid } = transport;
+  const result = await host.callTool({ name: "echo", arguments: { text: "through the proxy" } });
+  assertStringIncludes(JSON.stringify(result.content), "through the proxy");
+  await host.close();
+  await until(() => pid === null || !isAlive(pid));
+
+  gateway.child.kill("SIGTERM");
+  await gateway.endInput();
+  assertEquals(await gateway.ended(), 0);
+});
+
+Deno.test("F29: a proxy that can't connect answers its host and ends with 4", async () => {
+  await using folder = await temporaryFolder();
+  const server = PrivateKeySigner.generate().pubkey;
+  const proxy = start(["proxy", server, "--relay", "ws://127.0.0.1:1"], folder.path);
+  await proxy.write('{"jsonrpc":"2.0","id":7,"method":"ping"}\n');
+  assertEquals(await proxy.ended(), 4);
+  await proxy.endInput().catch(() => undefined); // the program has ended, and its input with it
+  assertStringIncludes(proxy.seen.err, "ws://127.0.0.1:1");
+  const lines = proxy.seen.out.trim().split("\n").filter((line) => line !== "");
+  for (const line of lines) assertEquals(JSON.parse(line).id, 7);
+});
+
+Deno.test("F28: nothing is orphaned when a gateway is killed without a last word", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const gateway = start(["gateway", "--relay", relay.url, "--", ...serverCommand()], folder.path);
+  const nprofile = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+  const pids: number[] = [];
+  for (const tool of ["pid", "spawn"]) {
+    const call = start(["inspect", nprofile, "call", tool], folder.path);
+    await call.endInput();
+    assertEquals(await call.ended(), 0, call.seen.err);
+    pids.push(Number(call.seen.out));
+  }
+  assert(pids.every(isAlive));
+  gateway.child.kill("SIGKILL");
+  await gateway.ended();
+  await gateway.endInput().catch(() => undefined); // the program has ended, and its input with it
+  await until(() => !pids.some(isAlive));
+});
+
+Deno.test("cvm relay runs until it is interrupted, and keeps events in a file", async () => {
+  await using folder = await temporaryFolder();
+  const relay = start(["relay", "--port", "0", "--db", `${folder.path}/relay.db`], folder.path);
+  const url = await until(() => /^ws:\S+/.exec(relay.seen.out)?.[0]);
+  const information = await fetch(url.replace("ws:", "http:"), {
+    headers: { accept: "application/nostr+json" },
+  });
+  assert(Array.isArray((await information.json()).supported_nips));
+  relay.child.kill("SIGINT");
+  await relay.endInput();
+  assertEquals(await relay.ended(), 130);
+  assert((await Deno.stat(`${folder.path}/relay.db`)).isFile);
+});
