@@ -78,7 +78,11 @@ const doctests = targets.length > 0 ? undefined : await run([
   "test",
   "--no-prompt",
   "--doc",
+  "README.md",
+  "mod.ts",
+  "errors.ts",
   "crypto",
+  "transport",
 ]);
 
 const counts = [tests, doctests].flatMap((result) => {

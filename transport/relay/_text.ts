@@ -19,7 +19,8 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060
 export function plainText(value: unknown): string {
   if (typeof value !== "string") return "";
   // Cut first: the pattern never runs over more than a bounded piece.
-  const cut = value.slice(0, MAX_TEXT_LENGTH + 1).replace(UNPRINTABLE, " ").trim();
+  const cut = value.slice(0, MAX_TEXT_LENGTH + 1).replace(UNPRINTABLE, " ").replace(/ +/g, " ")
+    .trim();
   return (cut.length > MAX_TEXT_LENGTH ? cut.slice(0, MAX_TEXT_LENGTH - 1) + "…" : cut)
     .toWellFormed();
 }

@@ -26,15 +26,6 @@ export interface BackoffOptions {
 /**
  * Delays that grow: each is a random part of a bound that doubles, so that the clients of a relay
  * that restarts do not all come back in the same moment.
- *
- * @example
- * ```ts
- * import { Backoff } from "@cvm/toolkit/transport";
- * import { assertEquals } from "@std/assert";
- *
- * const backoff = new Backoff({ initialMs: 500, maxMs: 1_500, random: () => 0.5 });
- * assertEquals([backoff.next(), backoff.next(), backoff.next()], [250, 500, 750]);
- * ```
  */
 export class Backoff {
   readonly #initialMs: number;

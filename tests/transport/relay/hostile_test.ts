@@ -68,6 +68,17 @@ Deno.test("frames that are nonsense are dropped, and the connection goes on", as
   assertEquals(errors, []);
 });
 
+Deno.test("a NOTICE is cut short and made printable", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay]);
+  await pool.ready();
+  relay.faults.notice(`\u001b]0;title\u0007\u202e${"x".repeat(100_000)}`);
+  await until("it arrived", () => statusOf(pool, relay).lastNotice !== undefined);
+  const { lastNotice = "" } = statusOf(pool, relay);
+  assert(lastNotice.length > 200 && lastNotice.length <= 300);
+  assert(lastNotice.startsWith("]0;title x"));
+});
+
 Deno.test("what a handler throws goes to onError and breaks nothing", async () => {
   await using relay = new MemoryRelay();
   const errors: unknown[] = [];

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PrivateKeySigner } from "../../../crypto/mod.ts";
 import { RelayError } from "../../../errors.ts";
 import type { PublishReceipt } from "../../../transport/relay/pool.ts";
@@ -84,6 +84,20 @@ Deno.test("F13: a relay that comes up after the first OK gets the event too", as
   late.faults.clear();
   await late.until(() => late.events.length === 1);
   assertEquals(late.events[0]?.id, event.id);
+});
+
+Deno.test("F13: OK false ends in an error with the relay's reason", async () => {
+  await using a = new MemoryRelay({ url: "wss://a.test" });
+  await using b = new MemoryRelay({ url: "wss://b.test" });
+  a.faults.set({ refuseEvents: { reason: "blocked: not on the list" } });
+  b.faults.set({ refuseEvents: { reason: "pow: \u001b[31mtoo little\n" } });
+  await using pool = poolOn([a, b]);
+  const error = await assertRejects(() => makeEvent().then((event) => pool.publish(event)));
+  assert(error instanceof RelayError);
+  assertEquals(error.code, "PUBLISH_REFUSED");
+  assertEquals(reasonOf(error, a), "blocked: not on the list");
+  assertEquals(reasonOf(error, b), "pow: [31mtoo little");
+  assertStringIncludes(error.message, "wss://a.test: blocked: not on the list");
 });
 
 Deno.test("F13: rate-limited: is tried again with back-off, and named when it lasts", async () => {

@@ -2,6 +2,24 @@ import { assertEquals } from "@std/assert";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
 import { poolOn, statusOf, until } from "./_harness.ts";
 
+Deno.test("status() starts with each relay as it is, then tells changes, and ends with close()", async () => {
+  await using relay = new MemoryRelay();
+  const pool = poolOn([relay]);
+  const states: string[] = [];
+  const reading = (async () => {
+    for await (const { state } of pool.status()) states.push(state);
+  })();
+  await until("the first is read", () => states.length === 1);
+  await pool.ready();
+  await until("it is open", () => states.includes("open"));
+  await pool.close();
+  await reading;
+  assertEquals([...new Set(states)], ["idle", "connecting", "open", "closed"]);
+  const afterwards = pool.status();
+  assertEquals((await afterwards.next()).value?.state, "closed");
+  assertEquals(await afterwards.next(), { done: true, value: undefined });
+});
+
 Deno.test("status() keeps the latest status only for a slow reader", async () => {
   await using relay = new MemoryRelay();
   await using pool = poolOn([relay]);
