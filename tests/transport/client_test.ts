@@ -162,8 +162,9 @@ Deno.test("CEP35-1, CEP4-4, CEP19-1: the client introduces itself with its first
   const plain = peer.received.filter(({ kind }) => kind === 25910).map(
     ({ tags }) => unsalted(tags),
   );
-  assertEquals(plain, [[], [], []]);
-  const support = [["support_encryption"], ["support_encryption_ephemeral"]];
+  const transfers = [["support_oversized_transfer"]];
+  assertEquals(plain, [transfers, [], []]);
+  const support = [["support_encryption"], ["support_encryption_ephemeral"], ...transfers];
   const tags = (await peer.opened()).map((event) => unsalted(event.tags));
   assertEquals(tags, [support, support, []]);
 });

@@ -34,6 +34,9 @@ export type {
   WaitOptions,
 } from "./options.ts";
 
+/** The greatest frame of a relay that does not say what it takes, bytes: the stock limit of strfry. */
+const USUAL_MESSAGE_BYTES = 65_536;
+
 /** A wait that `close()` must end. */
 interface Pending {
   fail(error: unknown): void;
@@ -216,17 +219,17 @@ export class RelayPool implements AsyncDisposable {
   }
 
   /**
-   * What every relay takes, as far as all of them say so (NIP-11).
-   * @returns `maxMessageBytes`: the smallest of the greatest frames; absent unless each relay states one.
+   * What every relay takes (NIP-11). A relay counts for more than 64 KiB only when it states both
+   * the greatest frame and the greatest content: stock strfry states a frame of 128 KiB, and takes
+   * events of 64 KiB.
+   * @returns `maxMessageBytes`: the smallest of the greatest frames; 65,536 where nothing is stated.
    */
-  limits(): { maxMessageBytes?: number } {
-    let smallest = Infinity;
-    for (const { info } of this.snapshot()) {
-      const max = info?.limitation?.max_message_length;
-      if (max === undefined) return {};
-      smallest = Math.min(smallest, max);
-    }
-    return Number.isFinite(smallest) ? { maxMessageBytes: smallest } : {};
+  limits(): { readonly maxMessageBytes: number } {
+    const greatest = this.snapshot().map(({ info }) => {
+      const { max_message_length: frame, max_content_length: content } = info?.limitation ?? {};
+      return Math.min(frame ?? USUAL_MESSAGE_BYTES, content ?? USUAL_MESSAGE_BYTES);
+    });
+    return { maxMessageBytes: greatest.length === 0 ? USUAL_MESSAGE_BYTES : Math.min(...greatest) };
   }
 
   /** Ends every wait and every connection; resolves when the sockets have closed, or after 1 s. */

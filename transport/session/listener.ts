@@ -8,6 +8,9 @@ import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import type { JsonRpcMessage } from "../types.ts";
+import { ByteBudget } from "../transfer/limits.ts";
+import { frameOf } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
 import type { Tags } from "../wire/tags.ts";
 import { type AccessOptions, AccessPolicy } from "./access.ts";
@@ -17,6 +20,8 @@ import {
   checkModes,
   chooseReplyWrap,
   type EncryptionMode,
+  type Features,
+  featureTags,
   type GiftWrapMode,
   type Modes,
   supportTags,
@@ -45,7 +50,7 @@ export interface ServerInfo {
 }
 
 /** Options of {@linkcode listen}. */
-export interface ListenOptions {
+export interface ListenOptions extends Features {
   /** The server's key. */
   readonly signer: Signer;
   /** The relays to listen on: URLs, or a pool that stays open when the listener closes. */
@@ -146,6 +151,7 @@ class RelayListener implements Listener {
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, Promise<void>>();
   readonly #refusals: RateLimiter;
+  readonly #transferBudget: ByteBudget;
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -157,10 +163,12 @@ class RelayListener implements Listener {
     this.pool = pool;
     this.#now = options.now ?? Date.now;
     this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
+    this.#transferBudget = new ByteBudget(limits.maxBufferedBytes);
     this.serverTags = [
       ...infoTags(options.info),
       ...supportTags(modes),
       ...(options.extraTags ?? []),
+      ...featureTags(options),
     ];
     const common = { pool, signer: options.signer, engine: options.engine, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
@@ -241,8 +249,8 @@ class RelayListener implements Listener {
     const { message, event, wrapKind } = inbound;
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
     let session = this.#sessions.get(key);
-    if (isRequest(message)) {
-      const again = message.method === "initialize" && session?.initializeParams !== undefined;
+    if (isRequest(message) || frameOf(message)?.frameType === "start") {
+      const again = isInitialize(message) && session?.initializeParams !== undefined;
       if (session === undefined || again) session = this.#open(key, inbound, again);
     } else if (session?.expects(message) !== true) {
       session = [...this.#draining.get(key) ?? []].find((old) => old.expects(message)) ?? session;
@@ -263,6 +271,10 @@ class RelayListener implements Listener {
       modes: this.#parts.modes,
       limits: this.#parts.limits,
       serverTags: this.serverTags,
+      transfers: this.#parts.options.oversizedTransfer === false ? undefined : {
+        budget: this.#transferBudget,
+        onMessage: (assembled) => this.#receive(assembled),
+      },
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });
@@ -320,6 +332,10 @@ class RelayListener implements Listener {
       wrapKind: chooseReplyWrap(this.#parts.modes, wrapKind, false),
     }).catch((error) => logger.debug("a refusal could not be sent: {error}", { error }));
   }
+}
+
+function isInitialize(message: JsonRpcMessage): boolean {
+  return isRequest(message) && message.method === "initialize";
 }
 
 function infoTags(info: ServerInfo = {}): Tags {

@@ -28,3 +28,23 @@ export function signedEventBytes(template: EventTemplate): number {
 export function wrapBytes(plaintextBytes: number): number {
   return WRAP_FIELDS_BYTES + payloadLength(plaintextBytes);
 }
+
+/** The largest plaintext that older NIP-44 implementations decrypt, in bytes. */
+const MAX_WRAPPED_BYTES = 65_534;
+
+/**
+ * The opposite of {@linkcode wrapBytes}.
+ *
+ * @param eventBytes How large a gift wrap may be.
+ * @returns The largest plaintext that one of that size holds, in bytes; 0 when none fits.
+ */
+export function wrappedBytes(eventBytes: number): number {
+  let fits = 0;
+  let tooMuch = MAX_WRAPPED_BYTES + 1;
+  while (tooMuch - fits > 1) {
+    const middle = Math.floor((fits + tooMuch) / 2);
+    if (wrapBytes(middle) <= eventBytes) fits = middle;
+    else tooMuch = middle;
+  }
+  return fits;
+}

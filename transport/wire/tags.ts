@@ -14,6 +14,9 @@ export const SUPPORT_ENCRYPTION = "support_encryption";
 /** Says that the sender understands ephemeral gift wraps (CEP-19). */
 export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
+/** Says that the sender takes messages in parts (CEP-22). */
+export const SUPPORT_OVERSIZED_TRANSFER = "support_oversized_transfer";
+
 /** Makes equal messages different events; it says nothing of its sender. */
 export const SALT = "salt";
 
