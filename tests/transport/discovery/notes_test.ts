@@ -150,6 +150,12 @@ Deno.test("mentionedKeys() reads nostr: mentions, and neither mistyped nor priva
     npub.slice(0, -1)
   }q`;
   assertEquals(mentionedKeys(text), [alice, bob]);
+  const crowd = Array.from(
+    { length: 80 },
+    (_, index) => `nostr:${formatNprofile(alice!, [`wss://${index}.test`])}`,
+  );
+  crowd.push(`nostr:${formatNpub(bob!)}`);
+  assertEquals(mentionedKeys(crowd.join(" ")), [alice]); // no more than 50 are looked at
   assertEquals(
     mentionedKeys("nostr:nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"),
     [],

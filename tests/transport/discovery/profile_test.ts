@@ -60,7 +60,8 @@ Deno.test("publishProfile() refuses what a field can't be", async (t) => {
   const cases: [ProfileMetadata, string][] = [
     [{ picture: "http://weather.example/icon.png" }, "picture of a profile must be an https URL"],
     [{ website: "javascript:alert(1)" }, "website"],
-    [{ banner: "https://user:secret@weather.example/" }, "banner"],
+    [{ banner: "https://user@weather.example/" }, "banner"],
+    [{ banner: "https://:secret@weather.example/" }, "banner"],
     [{ website: `https://weather.example/${"x".repeat(2_048)}` }, "website"],
     [{ nip05: "weather.example" }, "nip05 of a profile must be name@domain"],
     [{ lud16: "a b@weather.example" }, "lud16"],
@@ -205,12 +206,14 @@ Deno.test("NIP9-1: withdrawEvents() names what it takes back, and takes back nob
   await using relay = new MemoryRelay();
   await using pool = openPool(relay);
   const signer = PrivateKeySigner.generate();
-  const { event } = await publishProfile(pool, { name: "x" }, { signer });
+  const now = () => Date.now() + 600_000; // the author's other program is ahead
+  const { event } = await publishProfile(pool, { name: "x" }, { signer, now });
   const other = PrivateKeySigner.generate();
   await assertRejects(() => withdrawEvents(pool, [event], { signer: other }), TypeError, "author");
   await assertRejects(() => withdrawEvents(pool, [], { signer }), TypeError, "nothing");
   const { event: request } = await withdrawEvents(pool, [event], { signer, reason: "moved" });
   assertEquals([request.kind, request.content], [5, "moved"]);
+  assertEquals(request.created_at, event.created_at); // an earlier one would not hold for it
   assertEquals(request.tags, [["e", event.id], ["a", `0:${signer.pubkey}:`], ["k", "0"]]);
   assertEquals(await fetchProfile(pool, signer.pubkey), undefined);
 });

@@ -360,13 +360,16 @@ Deno.test("listReviews() keeps to its bounds and says when there is more", async
 });
 
 Deno.test("listReviews() finds deletions of more events than one filter has room for", async () => {
-  await using relay = new MemoryRelay();
+  await using relay = new MemoryRelay({ limits: { maxFilterValues: 200 } });
   await using pool = openPool(relay);
   const events = await Promise.all(
     Array.from({ length: 401 }, (_, index) => makeComment(TOP, { content: String(index) })),
   );
   await Promise.all(events.map((event) => pool.publish(event)));
-  await using other = new MemoryRelay({ url: "wss://other.test" });
+  await using other = new MemoryRelay({
+    url: "wss://other.test",
+    limits: { maxFilterValues: 200 },
+  });
   await using both = openPool(relay, other);
   await withdrawEvents(both, [events[0]!, events[400]!], { signer: ALICE, relays: [other.url] });
   const { reviews } = await listReviews(both, SERVER.pubkey);
