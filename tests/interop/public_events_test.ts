@@ -5,6 +5,7 @@ import {
   fetchProfile,
   listNotes,
   listReviews,
+  type Profile,
   publishNote,
   publishProfile,
   publishReview,
@@ -15,6 +16,7 @@ import { RelayPool } from "../../transport/relay/pool.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { testRelays } from "../relays/mod.ts";
 import { serveTools, until } from "./_peers.ts";
+import { SdkPeer } from "./_sdk_peer.ts";
 
 for (const { name, start } of testRelays()) {
   Deno.test(`profile, notes and reviews of a server are published, found and withdrawn on ${name}`, async () => {
@@ -73,4 +75,19 @@ Deno.test("reviews come from several real relays once, and one that can't be rea
   assertEquals([...accepted].sort(), relays.toSorted());
   const { reviews } = await listReviews(pool, server);
   assertEquals(reviews.map(({ text }) => text), ["twice"]);
+});
+
+Deno.test("fetchProfile() reads the profile that a server of @contextvm/sdk publishes", async () => {
+  await using relay = await serveRelay();
+  await using peer = new SdkPeer();
+  await using pool = new RelayPool([relay.url], { webSocket: openWebSocket });
+  const modes = { encryption: "optional", giftWrap: "optional" } as const;
+  const { publicKey } = await peer.serve([relay.url], modes, { announced: true });
+  let profile: Profile | undefined;
+  await until(async () => {
+    profile = await fetchProfile(pool, publicKey);
+    return profile !== undefined;
+  }, "their profile");
+  assertEquals(profile?.metadata, { name: "theirs", website: "https://theirs.example" });
+  assertEquals(profile?.event.tags, []);
 });

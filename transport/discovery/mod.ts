@@ -21,7 +21,6 @@ export {
   publishReview,
   type ReplyDraft,
   replyToReview,
-  type Review,
   type ReviewDraft,
-  type ReviewThreads,
 } from "./reviews.ts";
+export type { Review, ReviewThreads } from "./review_threads.ts";

@@ -21,7 +21,6 @@ import {
 } from "./_comment.ts";
 import { boundedFilter, isShortEnough, resolveLimit, takeGenuine } from "./_listing.ts";
 import { mentionedKeys } from "./_mentions.ts";
-import { buildThreads } from "./_threads.ts";
 import { fetchAnnouncement } from "./announcement.ts";
 import { withoutDeleted } from "./deletion.ts";
 import type { ListOptions } from "./list_options.ts";
@@ -32,6 +31,7 @@ import {
   relayHint,
   type SignedPublishOptions,
 } from "./publish_event.ts";
+import { buildThreads, type ReviewThreads } from "./review_threads.ts";
 
 const DEFAULT_MAX_DEPTH = 16;
 const MAX_MAX_DEPTH = 100;
@@ -55,35 +55,6 @@ export interface ReplyDraft {
   readonly parent: NostrEvent;
   /** The text, without markup. Whom it mentions as `nostr:npub…` or `nostr:nprofile…` is notified. */
   readonly text: string;
-}
-
-/** A review, or a reply to one, genuine. */
-export interface Review {
-  /** The signed event. */
-  readonly event: NostrEvent;
-  /** Who wrote it, hex; anybody may, the server too. */
-  readonly author: string;
-  /** The text as its author wrote it: escape it before it goes to a terminal or a page. */
-  readonly text: string;
-  /** When it was written, by its author's word, seconds since the epoch. */
-  readonly createdAt: number;
-  /** The id of what it replies to; `undefined` for a review of the server itself. */
-  readonly parent: string | undefined;
-  /** The replies to it, the oldest first. */
-  readonly replies: readonly Review[];
-}
-
-/** What people say of a server. */
-export interface ReviewThreads {
-  /** The reviews, the newest first. */
-  readonly reviews: readonly Review[];
-  /**
-   * Replies whose parent was not found, was deleted, or is by someone else than
-   * they say, the newest first, with the replies to them.
-   */
-  readonly orphans: readonly Review[];
-  /** Whether there are more than the bounds allowed. */
-  readonly truncated: boolean;
 }
 
 /** Options of {@linkcode listReviews}. */

@@ -4,7 +4,7 @@ import { verifyEvent as verifiedByNostrTools } from "@nostr/tools/pure";
 import { formatNpub, type NostrEvent, PrivateKeySigner } from "../../../crypto/mod.ts";
 import { EventError, InputError, RelayError } from "../../../errors.ts";
 import { readComment } from "../../../transport/discovery/_comment.ts";
-import { buildThreads } from "../../../transport/discovery/_threads.ts";
+import { buildThreads } from "../../../transport/discovery/review_threads.ts";
 import {
   listReviews,
   publishNote,

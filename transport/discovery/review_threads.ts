@@ -1,18 +1,37 @@
 /**
- * Comments put in order: each reply below the comment that it replies to.
+ * Reviews in threads: each reply below the comment that it replies to.
  *
  * @module
  */
+import type { NostrEvent } from "../../crypto/event.ts";
 import type { Comment } from "./_comment.ts";
-import type { Review } from "./reviews.ts";
 
-/** Comments in threads. */
-export interface Threads {
-  /** Comments on the server itself, the newest first. */
+/** A review, or a reply to one, genuine. */
+export interface Review {
+  /** The signed event. */
+  readonly event: NostrEvent;
+  /** Who wrote it, hex; anybody may, the server too. */
+  readonly author: string;
+  /** The text as its author wrote it: escape it before it goes to a terminal or a page. */
+  readonly text: string;
+  /** When it was written, by its author's word, seconds since the epoch. */
+  readonly createdAt: number;
+  /** The id of what it replies to; `undefined` for a review of the server itself. */
+  readonly parent: string | undefined;
+  /** The replies to it, the oldest first. */
+  readonly replies: readonly Review[];
+}
+
+/** What people say of a server. */
+export interface ReviewThreads {
+  /** The reviews, the newest first. */
   readonly reviews: readonly Review[];
-  /** Replies without the comment that they reply to, the newest first. */
+  /**
+   * Replies whose parent was not found, was deleted, or is by someone else than
+   * they say, the newest first, with the replies to them.
+   */
   readonly orphans: readonly Review[];
-  /** Whether replies were left out because they lie too deep. */
+  /** Whether there are more than the bounds allowed. */
   readonly truncated: boolean;
 }
 
@@ -23,8 +42,9 @@ export interface Threads {
  *
  * @param comments Genuine comments on one server, each once.
  * @param maxDepth How deep a thread may be; a comment on the server has depth 1.
+ * @returns The threads; `truncated` when some lie too deep.
  */
-export function buildThreads(comments: readonly Comment[], maxDepth: number): Threads {
+export function buildThreads(comments: readonly Comment[], maxDepth: number): ReviewThreads {
   const byId = new Map(comments.map((comment) => [comment.event.id, comment]));
   const replies = new Map<string, Comment[]>();
   const reviews: Comment[] = [];
