@@ -68,7 +68,7 @@ export class CvmError extends Error {
   }
 }
 
-/** A key, a server name or a relay URL that can't be used. */
+/** What somebody gave can't be used: a key, a server name, a relay URL, a setting, a text that is too long. */
 export class InputError extends CvmError {
   /** The name of the class. */
   override name = "InputError";

@@ -35,11 +35,13 @@ import {
   progressOf,
   REQUEST_TIMEOUT,
 } from "./wire/message.ts";
+import type { ServerInfo } from "./wire/server_info.ts";
 import { type Tags, tagValue } from "./wire/tags.ts";
 import { randomSalt } from "./wire/unique_events.ts";
 
 export type { NostrClientTransportOptions } from "./client/options.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { ServerInfo } from "./wire/server_info.ts";
 export type { Tags } from "./wire/tags.ts";
 export { DEFAULT_DISCOVERY_RELAYS } from "./discovery/relay_list.ts";
 
@@ -138,9 +140,9 @@ export class NostrClientTransport implements Transport {
     return this.#acquaintance.serverTags;
   }
 
-  /** The server's name, from its first message or its announcement. */
-  get serverName(): string | undefined {
-    return this.#acquaintance.serverName;
+  /** What the server says of itself for people, with its first message or in its announcement. */
+  get serverInfo(): ServerInfo {
+    return this.#acquaintance.serverInfo;
   }
 
   /** The server's announcement, where the relays in use have one. */

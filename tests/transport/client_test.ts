@@ -260,7 +260,7 @@ Deno.test("CEP35-3, CEP35-4: the server's first tags stay, unknown ones too", as
   await using session = await connect(relay, scripted.peer.pubkey, { encryption: "disabled" });
   await session.client.ping();
   assertEquals(session.transport.serverTags, [["name", "first"], ["x", "1", "2"]]);
-  assertEquals(session.transport.serverName, "first");
+  assertEquals(session.transport.serverInfo.name, "first");
 });
 
 Deno.test("F18: an answer that comes before the relay's OK is not lost", async () => {

@@ -5,13 +5,13 @@
  * @module
  */
 import type { Announcement } from "../discovery/announcement.ts";
+import { readInfo, type ServerInfo } from "../wire/server_info.ts";
 import {
   discoveryTags,
   hasFlag,
   hasSupportFlag,
   SUPPORT_OVERSIZED_TRANSFER,
   type Tags,
-  tagValue,
 } from "../wire/tags.ts";
 
 /** A server that introduces itself so many times in a row does it always, and has not forgotten us. */
@@ -35,9 +35,9 @@ export class Acquaintance {
     return this.#announcement;
   }
 
-  /** The server's name. */
-  get serverName(): string | undefined {
-    return tagValue(this.serverTags, "name") ?? this.#announcement?.name;
+  /** What the server says of itself for people: with its first message, else in its announcement. */
+  get serverInfo(): ServerInfo {
+    return readInfo([...this.serverTags, ...this.#announcement?.tags ?? []]);
   }
 
   /** Whether the server has said that it takes messages in parts (CEP-22). */

@@ -5,6 +5,7 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import { RelayError } from "../../errors.ts";
+import { DEFAULT_MAX_EVENT_BYTES } from "../wire/event_size.ts";
 import { Inquiry } from "./_inquiry.ts";
 import { Publication } from "./_publication.ts";
 import { Readiness } from "./_readiness.ts";
@@ -33,9 +34,6 @@ export type {
   SubscriptionHandlers,
   WaitOptions,
 } from "./options.ts";
-
-/** The greatest frame of a relay that does not say what it takes, bytes: the stock limit of strfry. */
-const USUAL_MESSAGE_BYTES = 65_536;
 
 /** A wait that `close()` must end. */
 interface Pending {
@@ -227,9 +225,11 @@ export class RelayPool implements AsyncDisposable {
   limits(): { readonly maxMessageBytes: number } {
     const greatest = this.snapshot().map(({ info }) => {
       const { max_message_length: frame, max_content_length: content } = info?.limitation ?? {};
-      return Math.min(frame ?? USUAL_MESSAGE_BYTES, content ?? USUAL_MESSAGE_BYTES);
+      return Math.min(frame ?? DEFAULT_MAX_EVENT_BYTES, content ?? DEFAULT_MAX_EVENT_BYTES);
     });
-    return { maxMessageBytes: greatest.length === 0 ? USUAL_MESSAGE_BYTES : Math.min(...greatest) };
+    return {
+      maxMessageBytes: greatest.length === 0 ? DEFAULT_MAX_EVENT_BYTES : Math.min(...greatest),
+    };
   }
 
   /** Ends every wait and every connection; resolves when the sockets have closed, or after 1 s. */

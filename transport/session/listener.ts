@@ -12,6 +12,7 @@ import type { JsonRpcMessage } from "../types.ts";
 import { ByteBudget } from "../transfer/limits.ts";
 import { frameOf } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
+import { infoTags, type ServerInfo } from "../wire/server_info.ts";
 import type { Tags } from "../wire/tags.ts";
 import { type AccessOptions, AccessPolicy } from "./access.ts";
 import { type Inbound, Inbox } from "./inbox.ts";
@@ -36,18 +37,6 @@ const SWEEP_MS = 60_000;
 
 /** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
 const REFUSALS_PER_SECOND = 20;
-
-/** What a server says of itself, for people (CEP-6). */
-export interface ServerInfo {
-  /** Its name. */
-  readonly name?: string;
-  /** What it does. */
-  readonly about?: string;
-  /** Its website's URL. */
-  readonly website?: string;
-  /** Its picture's URL. */
-  readonly picture?: string;
-}
 
 /** Options of {@linkcode listen}. */
 export interface ListenOptions extends Features {
@@ -336,10 +325,4 @@ class RelayListener implements Listener {
 
 function isInitialize(message: JsonRpcMessage): boolean {
   return isRequest(message) && message.method === "initialize";
-}
-
-function infoTags(info: ServerInfo = {}): Tags {
-  const { name, about, website, picture } = info;
-  return Object.entries({ name, about, website, picture })
-    .filter((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "");
 }

@@ -13,14 +13,12 @@ import { SessionError } from "../../errors.ts";
 import type { RelayPool } from "../relay/pool.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
-import { signedEventBytes, wrappedBytes } from "../wire/event_size.ts";
+import { EVENT_FRAME_BYTES, signedEventBytes, wrappedBytes } from "../wire/event_size.ts";
 import { frameMessage, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { MESSAGE_KIND } from "../wire/kinds.ts";
 import type { Tags } from "../wire/tags.ts";
 import { UniqueEvents } from "../wire/unique_events.ts";
 
-/** The frame around an event: `["EVENT",…]`. */
-const FRAME_BYTES = 10;
 /** Kept free in the frames of a transfer: numbers that grow, and a salt against equal events. */
 const FRAME_MARGIN_BYTES = 64;
 
@@ -168,7 +166,7 @@ export class Outbox {
 
   /** The largest signed event that can leave, as JSON, in bytes. */
   #maxEventBytes(wrapped: boolean): number {
-    const maxBytes = this.#options.pool.limits().maxMessageBytes - FRAME_BYTES;
+    const maxBytes = this.#options.pool.limits().maxMessageBytes - EVENT_FRAME_BYTES;
     return wrapped ? wrappedBytes(maxBytes) : maxBytes;
   }
 }

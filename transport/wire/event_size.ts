@@ -14,6 +14,11 @@ const SIGNED_FIELDS_BYTES = 72 + 76 + 137;
 /** A gift wrap without its payload: `{"kind":21059,"created_at":1700000000,"tags":[["p","…64…"]],"content":""}`, signed. */
 const WRAP_FIELDS_BYTES = SIGNED_FIELDS_BYTES + 69 + 64;
 
+/** The largest event where relays do not say that they take larger ones: the stock limit of strfry. */
+export const DEFAULT_MAX_EVENT_BYTES = 65_536;
+/** The frame around an event: `["EVENT",…]`. */
+export const EVENT_FRAME_BYTES = 10;
+
 /** The number of UTF-8 bytes of a text. */
 export function utf8Length(text: string): number {
   return encoder.encode(text).byteLength;

@@ -28,6 +28,11 @@ export function tagValue(tags: Tags, name: string): string | undefined {
   return tags.find((tag) => tag[0] === name)?.[1];
 }
 
+/** The first values of all tags of a name. */
+export function tagValues(tags: Tags, name: string): string[] {
+  return tags.flatMap((tag) => tag[0] === name && tag[1] !== undefined ? [tag[1]] : []);
+}
+
 /** Whether a flag is set. Flags count only as tags of one element: `["support_encryption"]`. */
 export function hasFlag(tags: Tags, name: string): boolean {
   return tags.some((tag) => tag.length === 1 && tag[0] === name);
