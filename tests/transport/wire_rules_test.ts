@@ -12,6 +12,7 @@ import type { JsonRpcMessage } from "../../transport/types.ts";
 import { fixtureServer, network, RawPeer, until } from "./_harness.ts";
 
 const SUPPORT = [["support_encryption"], ["support_encryption_ephemeral"]];
+const FEATURES = [["support_oversized_transfer"]];
 const request = (id: number, method = "tools/list") => ({ jsonrpc: "2.0" as const, id, method });
 
 /** The tags that say something of their sender. */
@@ -171,7 +172,7 @@ Deno.test("CEP19-1, CEP19-4, CEP19-5, CEP4-7, CEP35-2, CEP35-5: a server says wh
           peer.publish(peer.wrap(event, server.publicKey, kind));
           await until("it is answered", () => peer.received.length === index + 1);
         }
-        assertEquals((await peer.opened()).map(discovery), [expected, []]);
+        assertEquals((await peer.opened()).map(discovery), [[...expected, ...FEATURES], []]);
       });
     }
   }
@@ -183,7 +184,7 @@ Deno.test("CEP35-5: a client says what it takes with its first message, and not 
   await using client = await openClient(relay, peer.pubkey, { giftWrap: "ephemeral" });
   for (const id of [1, 2, 3]) await client.transport.send(request(id));
   await until("all come", () => peer.received.length === 3);
-  assertEquals((await peer.opened()).map(discovery), [SUPPORT, [], []]);
+  assertEquals((await peer.opened()).map(discovery), [[...SUPPORT, ...FEATURES], [], []]);
 });
 
 Deno.test("CEP19-7: in the default mode both sides take both kinds of gift wrap", async () => {
