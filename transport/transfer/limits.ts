@@ -1,5 +1,6 @@
 /**
- * The bounds of oversized transfers (CEP-22). Every one of them is an option.
+ * The bounds of oversized transfers (CEP-22) and open streams (CEP-41). Every
+ * one of them is an option.
  *
  * @module
  */
@@ -64,6 +65,45 @@ export const DEFAULT_TRANSFER_LIMITS: TransferLimits = {
   transferGraceMs: 2_000,
   acceptTimeoutMs: 10_000,
   maxFramesInFlight: 16,
+};
+
+/** The bounds of open streams (CEP-41), in both directions. */
+export interface StreamLimits {
+  /**
+   * How far a chunk may come before its turn, in chunks.
+   * @default {64}
+   */
+  readonly maxStreamGap: number;
+  /**
+   * What of one stream may wait for its reader, in bytes; it counts for `maxBufferedBytes`, too. A
+   * stream whose reader falls further behind fails, since nothing can slow its sender.
+   * @default {4194304}
+   */
+  readonly maxStreamBufferBytes: number;
+  /**
+   * After so long without a frame the peer is asked for a sign of life, in milliseconds.
+   * @default {30000}
+   */
+  readonly streamIdleMs: number;
+  /**
+   * How long the peer may take to give it, in milliseconds.
+   * @default {20000}
+   */
+  readonly streamProbeMs: number;
+  /**
+   * How long a stream may last, in milliseconds.
+   * @default {86400000}
+   */
+  readonly maxStreamMs: number;
+}
+
+/** The bounds where no option says otherwise. */
+export const DEFAULT_STREAM_LIMITS: StreamLimits = {
+  maxStreamGap: 64,
+  maxStreamBufferBytes: 4_194_304,
+  streamIdleMs: 30_000,
+  streamProbeMs: 20_000,
+  maxStreamMs: 86_400_000,
 };
 
 /** Memory that many transfers share. */

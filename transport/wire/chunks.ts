@@ -21,8 +21,11 @@ const ASCII_COST = Uint8Array.from({ length: 128 }, (_, unit) => {
   return SHORT_ESCAPES.has(unit) ? 3 : 7;
 });
 
+/** `\udXXX`, as JSON writes half of a pair, with its backslash escaped once more. */
+const LONE_SURROGATE_COST = 7;
+
 /**
- * @param text A text without lone surrogates, such as `JSON.stringify` makes.
+ * @param text Any text.
  * @param maxBytes What a piece may take, escaped twice, in bytes; at least 8.
  * @returns The pieces in order; no code point is cut apart.
  * @throws {RangeError} When `maxBytes` is below 8.
@@ -33,17 +36,23 @@ export function cutText(text: string, maxBytes: number): string[] {
   let start = 0;
   let bytes = 0;
   for (let at = 0; at < text.length;) {
-    const unit = text.charCodeAt(at);
-    const isPair = unit >= 0xd800 && unit < 0xdc00;
-    const cost = unit < 128 ? ASCII_COST[unit]! : unit < 0x800 ? 2 : isPair ? 4 : 3;
+    const point = text.codePointAt(at)!;
+    const cost = costOf(point);
     if (bytes + cost > maxBytes) {
       pieces.push(text.slice(start, at));
       start = at;
       bytes = 0;
     }
     bytes += cost;
-    at += isPair ? 2 : 1;
+    at += point > 0xffff ? 2 : 1;
   }
   if (start < text.length) pieces.push(text.slice(start));
   return pieces;
+}
+
+function costOf(point: number): number {
+  if (point < 128) return ASCII_COST[point]!;
+  if (point < 0x800) return 2;
+  if (point > 0xffff) return 4;
+  return point >= 0xd800 && point < 0xe000 ? LONE_SURROGATE_COST : 3;
 }

@@ -11,7 +11,22 @@ function twiceEscaped(text: string): number {
 const texts = fc.oneof(
   fc.string({ unit: "binary", maxLength: 300 }),
   fc.json(),
-  fc.array(fc.constantFrom('"', "\\", "\n", "\u0000", "\u007f", "é", "漢", "😀", "\u2028", "x"))
+  fc.array(
+    fc.constantFrom(
+      '"',
+      "\\",
+      "\n",
+      "\u0000",
+      "\u007f",
+      "é",
+      "漢",
+      "😀",
+      "\u2028",
+      "\ud800",
+      "\udc00",
+      "x",
+    ),
+  )
     .map((parts) => parts.join("")),
 );
 
