@@ -13,6 +13,7 @@
  *
  * - `KEY_INVALID`, `SERVER_INVALID`, `RELAY_URL_INVALID`: an input that names a key, a server or a relay can't be used.
  * - `EVENT_INVALID`, `SIGNATURE_INVALID`, `DECRYPT_FAILED`, `WRAP_INVALID`: a Nostr event is not what it claims to be.
+ * - `SCHEMA_INVALID`: a tool's schema can't be hashed.
  * - `RELAY_UNREACHABLE`: no relay could be connected to in time.
  * - `PUBLISH_REFUSED`, `PUBLISH_TIMEOUT`: no relay took an event.
  * - `SUBSCRIPTION_REFUSED`: no relay granted a subscription.
@@ -33,6 +34,7 @@ export type ErrorCode =
   | "SIGNATURE_INVALID"
   | "DECRYPT_FAILED"
   | "WRAP_INVALID"
+  | "SCHEMA_INVALID"
   | "RELAY_UNREACHABLE"
   | "PUBLISH_REFUSED"
   | "PUBLISH_TIMEOUT"
@@ -66,7 +68,7 @@ export class CvmError extends Error {
   }
 }
 
-/** A key, a server name or a relay URL that can't be used. */
+/** A key, a server name, a relay URL or a tool's schema that can't be used. */
 export class InputError extends CvmError {
   /** The name of the class. */
   override name = "InputError";

@@ -10,6 +10,7 @@ import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
 import { DELETION_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
 import type { Tags } from "../wire/tags.ts";
@@ -50,6 +51,8 @@ export interface AnnouncerOptions extends AnnounceOptions {
   readonly poolOptions?: RelayPoolOptions;
   /** What the server says of itself. */
   readonly serverTags: Tags;
+  /** Adds to the lists before they are announced. */
+  readonly decorateResult?: ResultDecorator;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
   /** Called when a renewal fails. */
@@ -111,8 +114,8 @@ export class Announcer implements AsyncDisposable {
       ),
     ];
     for (const list of offered) {
-      const result = await this.#reader.list(list);
-      if (result !== undefined) templates.push(this.#template(list.kind, JSON.stringify(result)));
+      const template = await this.#listTemplate(list);
+      if (template !== undefined) templates.push(template);
     }
     if (this.#options.relayList ?? true) {
       templates.push(relayListTemplate(this.#options.pool.urls, this.#seconds()));
@@ -167,15 +170,20 @@ export class Announcer implements AsyncDisposable {
     this.#stale.clear();
     const templates: EventTemplate[] = [];
     for (const list of lists) {
-      const result = await this.#reader.list(list);
-      if (result === undefined) continue;
-      const content = JSON.stringify(result);
-      if (this.#current.get(list.kind)?.content !== content) {
-        templates.push(this.#template(list.kind, content));
-      }
+      const template = await this.#listTemplate(list);
+      if (template === undefined) continue;
+      if (this.#current.get(list.kind)?.content !== template.content) templates.push(template);
     }
     const { failures } = await this.#publishAll(templates);
     for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
+  }
+
+  async #listTemplate(list: AnnouncedList): Promise<EventTemplate | undefined> {
+    const read = await this.#reader.list(list);
+    if (read === undefined) return undefined;
+    const { decorateResult } = this.#options;
+    const { result, tags } = decorateResult?.(list.method, read) ?? { result: read, tags: [] };
+    return this.#template(list.kind, JSON.stringify(result), tags);
   }
 
   #template(kind: number, content: string, tags: Tags = []): EventTemplate {

@@ -41,6 +41,7 @@ import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import { chooseReplyWrap, type Modes } from "./modes.ts";
 import type { Envelope, Outbox } from "./outbox.ts";
+import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -79,6 +80,8 @@ export interface ServerSessionOptions {
   readonly limits: SessionLimits;
   /** What the server says of itself with its first message (CEP-35). */
   readonly serverTags: Tags;
+  /** Adds to results before they are sent. */
+  readonly decorateResult?: ResultDecorator;
   /** The clock, in milliseconds. */
   readonly now: () => number;
   /** Called once, when the session has ended. */
@@ -87,6 +90,7 @@ export interface ServerSessionOptions {
 
 interface InFlight {
   readonly id: RequestId;
+  readonly method: string;
   readonly progressToken: ProgressToken | undefined;
   readonly wrapKind: GiftWrapKind | undefined;
 }
@@ -242,7 +246,8 @@ export class ServerSession implements Session {
   ): void {
     if (request.method === "initialize") this.#initializeParams = request.params ?? {};
     const progressToken = progressTokenOf(request);
-    this.#inFlight.set(eventId, { id: request.id, progressToken, wrapKind });
+    const { id, method } = request;
+    this.#inFlight.set(eventId, { id, method, progressToken, wrapKind });
     this.#deliver(withIds(request, eventId, eventId));
   }
 
@@ -311,12 +316,14 @@ export class ServerSession implements Session {
       return;
     }
     this.#inFlight.delete(eventId);
+    const { decorateResult } = this.#options;
+    const decorated = decorateResponse(response, request.method, decorateResult);
     const envelope: Envelope = {
       recipient: this.peer,
-      tags: [["e", eventId], ...this.#introduction()],
+      tags: [["e", eventId], ...this.#introduction(), ...decorated.tags],
       wrapKind: this.#replyWrap(request.wrapKind),
     };
-    const answer: JsonRpcResponse = { ...response, id: request.id };
+    const answer: JsonRpcResponse = { ...decorated.response, id: request.id };
     try {
       await this.#options.outbox.send(answer, envelope);
     } catch (error) {
