@@ -12,7 +12,7 @@ import { parseServerAddress } from "../crypto/keys.ts";
 import type { Signer } from "../crypto/signer.ts";
 import { CvmError, SessionError } from "../errors.ts";
 import { diagnoseSilence } from "./client/_diagnosis.ts";
-import { resolveRelays } from "./client/_relays.ts";
+import { meetServer } from "./client/_relays.ts";
 import { statelessInitializeResult } from "./client/_stateless.ts";
 import { WrapChoice } from "./client/_wrap_choice.ts";
 import { type Announcement, fetchAnnouncement } from "./discovery/announcement.ts";
@@ -61,9 +61,9 @@ export interface NostrClientTransportOptions {
   readonly server: string;
   /** The relays to meet the server on: URLs, or a pool that stays open when the transport closes. Default: looked up. */
   readonly relays?: readonly string[] | RelayPool;
-  /** Where to look up the server's relays when neither `relays` nor hints name them. Default: {@linkcode DEFAULT_DISCOVERY_RELAYS}. */
+  /** Where to look up the server's relays when neither `relays` nor hints name any that can be reached; the last resort, too. Default: {@linkcode DEFAULT_DISCOVERY_RELAYS}. */
   readonly discoveryRelays?: readonly string[];
-  /** The relays to use when the lookup finds none. Default: the discovery relays. */
+  /** The relays to use when the lookup finds none that can be reached, before the discovery relays. */
   readonly fallbackRelays?: readonly string[];
   /** How to connect, when no pool is given. */
   readonly pool?: RelayPoolOptions;
@@ -266,7 +266,8 @@ export class NostrClientTransport implements Transport {
     const { relays, signer, engine } = this.#options;
     if (relays instanceof RelayPool) return relays;
     const poolOptions: RelayPoolOptions = { signer, ...this.#options.pool };
-    const urls = relays ?? await resolveRelays({
+    if (relays !== undefined) return new RelayPool(relays, poolOptions);
+    return await meetServer({
       server: this.serverPublicKey,
       hints: this.#hints,
       discoveryRelays: this.#options.discoveryRelays,
@@ -275,7 +276,6 @@ export class NostrClientTransport implements Transport {
       engine,
       signal: this.#stop.signal,
     });
-    return new RelayPool(urls, poolOptions);
   }
 
   /** Learns what the server can do before the first message, if the relays say it soon after they are ready. */

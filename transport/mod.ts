@@ -5,18 +5,7 @@
  *
  * @module
  */
-export {
-  DEFAULT_DISCOVERY_RELAYS,
-  fetchRelayList,
-  type LookupOptions,
-} from "./discovery/relay_list.ts";
-export { type Announcement, fetchAnnouncement } from "./discovery/announcement.ts";
-export {
-  type AnnouncementReceipt,
-  type AnnounceOptions,
-  Announcer,
-  type AnnouncerOptions,
-} from "./discovery/announcer.ts";
+export * from "./discovery/mod.ts";
 export { NostrClientTransport, type NostrClientTransportOptions } from "./client.ts";
 export {
   listen,

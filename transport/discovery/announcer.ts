@@ -10,6 +10,7 @@ import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
 import { DELETION_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
@@ -26,10 +27,11 @@ const SETTLE_MS = 200;
 /** How a server is announced. */
 export interface AnnounceOptions {
   /**
-   * Whether to publish the list of relays on which the server can be reached.
+   * Whether to publish the list of relays on which the server can be reached,
+   * or which of them to list: two to four are enough, and clients read 8 at most.
    * @default {true}
    */
-  readonly relayList?: boolean;
+  readonly relayList?: boolean | readonly string[];
   /** Further relays to publish to, so that the server is found; it does not listen there. */
   readonly bootstrapRelays?: readonly string[];
   /**
@@ -117,8 +119,10 @@ export class Announcer implements AsyncDisposable {
       const template = await this.#listTemplate(list);
       if (template !== undefined) templates.push(template);
     }
-    if (this.#options.relayList ?? true) {
-      templates.push(relayListTemplate(this.#options.pool.urls, this.#seconds()));
+    const { relayList = true, pool } = this.#options;
+    if (relayList !== false) {
+      const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
+      templates.push(relayListTemplate(urls, this.#seconds()));
     }
     const receipt = await this.#publishAll(templates);
     await this.#deleteStale();

@@ -139,9 +139,10 @@ export function verifyCommonSchemas(
   tools: readonly unknown[],
   options: { readonly tags?: Tags } = {},
 ): readonly SchemaCheck[] {
-  return tools.slice(0, MAX_TOOLS).flatMap((tool) => {
-    return isNamed(tool) ? [checkTool(tool, options.tags ?? [])] : [];
-  });
+  const tagged = new Set(options.tags?.flatMap(([tag, hash]) => tag === "i" && hash || []));
+  return tools.slice(0, MAX_TOOLS).flatMap((tool) =>
+    isNamed(tool) ? [checkTool(tool, tagged)] : []
+  );
 }
 
 /** The hash that a tool claims in its `_meta`. */
@@ -157,7 +158,7 @@ export function isNamed(value: unknown): value is { name: string; [field: string
 
 function checkTool(
   tool: { name: string; [field: string]: unknown },
-  tags: Tags,
+  tagged: ReadonlySet<string>,
 ): SchemaCheck {
   const claimed = claimedSchemaHash(tool);
   let hash: string | undefined;
@@ -176,8 +177,8 @@ function checkTool(
     : claimed === hash
     ? "matches"
     : "differs";
-  const tagged = hash !== undefined && tags.some(([tag, value]) => tag === "i" && value === hash);
-  return { tool: tool.name, verdict, hash, claimed, tagged, problem };
+  const isTagged = hash !== undefined && tagged.has(hash);
+  return { tool: tool.name, verdict, hash, claimed, tagged: isTagged, problem };
 }
 
 function normalize(schema: unknown, where: string): unknown {

@@ -19,5 +19,7 @@ export const RESOURCE_TEMPLATES_LIST_KIND = 11319;
 export const PROMPTS_LIST_KIND = 11320;
 /** The relays on which a key can be reached (NIP-65, CEP-17). */
 export const RELAY_LIST_KIND = 10002;
+/** A key's profile (NIP-01, CEP-23). */
+export const PROFILE_KIND = 0;
 /** A request to delete events (NIP-09). */
 export const DELETION_KIND = 5;
