@@ -23,9 +23,10 @@ import { poolOptions, RawPeer, until } from "../_harness.ts";
 function twoRelays() {
   // They take what is forged, too.
   const verify = () => true;
+  const limits = { maxFrameBytes: 300_000, maxEventBytes: 300_000 };
   const relays = [
-    new MemoryRelay({ url: "wss://one.test", verify }),
-    new MemoryRelay({ url: "wss://two.test", verify }),
+    new MemoryRelay({ url: "wss://one.test", verify, limits }),
+    new MemoryRelay({ url: "wss://two.test", verify, limits }),
   ] as const;
   const pool = new RelayPool(relays.map(({ url }) => url), {
     ...poolOptions({ webSocket: createWebSocketFactory(relays) }),
@@ -192,7 +193,7 @@ Deno.test("CEP6-4: discover() judges a server by its newest list, also where an 
   assertEquals(await search(net.pool, { schemaHash: HASH }), []);
 });
 
-Deno.test("CEP6-7: discover() leaves out what its author has deleted, also where a relay still has it", async () => {
+Deno.test("CEP6-7, NIP9-2: discover() leaves out what its author has deleted, also where a relay still has it", async () => {
   await using net = twoRelays();
   const [one, two] = net.relays;
   const [byId, byAddress, later, framed] = [new Author(), new Author(), new Author(), new Author()];
@@ -218,19 +219,37 @@ Deno.test("CEP6-7: discover() leaves out what its author has deleted, also where
 
 Deno.test("discover() leaves out an event that is larger than an announcement can be, and keeps to its bounds", async () => {
   await using net = twoRelays();
-  const author = new Author();
-  await store(net.relays[0], await author.announcement({ tags: [["about", "x".repeat(131_100)]] }));
-  assertEquals(await search(net.pool), []);
+  for (const length of [131_000, 131_100]) {
+    const tags = [["about", "x".repeat(length)]];
+    await store(net.relays[0], await new Author().announcement({ tags }));
+  }
+  assertEquals((await search(net.pool)).length, 1);
+  await using other = twoRelays();
   const small = await Promise.all(
     [1, 2, 3].map(() => new Author().announcement({ tags: [["about", "x".repeat(100)]] })),
   );
-  await store(net.relays[0], small.flat());
-  assertEquals((await search(net.pool)).length, 3);
+  await store(other.relays[0], small.flat());
+  assertEquals((await search(other.pool)).length, 3);
   // Two of them fit into what may be kept in mind at a time.
-  assertEquals((await search(net.pool, { maxSize: 250 })).length, 2);
+  assertEquals((await search(other.pool, { maxSize: 250 })).length, 2);
   for (const name of ["maxServers", "maxSize", "maxChecksPerSecond"]) {
     assertThrows(() => discover(net.pool, { [name]: 0 }), RangeError, name);
   }
+});
+
+Deno.test("discover() looks at maxServers servers, those that were announced last; forged events take nobody's place", async () => {
+  await using net = twoRelays();
+  const [one, two] = net.relays;
+  const announce = async (at: number) => {
+    const author = new Author();
+    return await author.announcement({ at });
+  };
+  const genuine = await Promise.all([NOW, NOW - 1, NOW - 2, NOW - 3].map(announce));
+  const forged = (await announce(NOW + 1)).map((event) => ({ ...event, sig: "0".repeat(128) }));
+  await store(one, genuine.slice(0, 2).flat());
+  await store(two, [...genuine.slice(2).flat(), ...forged]);
+  const newest = genuine.flat().slice(0, 2).map(({ pubkey }) => pubkey);
+  assertEquals(await search(net.pool, { maxServers: 2 }), newest);
 });
 
 Deno.test("discover() looks many servers up in batches, each once", async () => {
@@ -310,6 +329,46 @@ Deno.test("CEP6-8: discover() with live tells of new, changed and deleted server
   await store(one, await witness.announcement({ at: now, tools: [TOOL] }));
   await until("the witness is found", () => search.last(witness) !== undefined);
   assertEquals(search.seen.slice(count).filter(({ pubkey }) => pubkey !== witness.pubkey), []);
+});
+
+Deno.test("discover() with live tells of each state of a server once", async () => {
+  await using net = twoRelays();
+  const now = Math.floor(Date.now() / 1000);
+  await using search = follow(net.pool);
+  const [one, two] = net.relays;
+  await until("it is live", () => net.relays.every((relay) => relay.subscriptions.length > 0));
+  // While a new server is looked up, its other events arrive, from both relays.
+  for (const relay of net.relays) relay.faults.set({ latencyMs: 5 });
+  const author = new Author();
+  const events = [
+    ...await author.announcement({ at: now, tools: [TOOL] }),
+    await author.event(11318, { resources: [] }, [], now),
+  ];
+  await Promise.all([store(one, events), store(two, events)]);
+  const witness = new Author();
+  await store(one, await witness.announcement({ at: now }));
+  await until("the witness is found", () => search.last(witness) !== undefined);
+  await until("all is seen", () => search.last(author)?.resources !== undefined);
+  const states = search.seen.filter(({ pubkey }) => pubkey === author.pubkey)
+    .map((server) =>
+      [server.announcement, server.tools, server.resources].map((part) => part?.event.id)
+    );
+  assertEquals(new Set(states.map(String)).size, states.length);
+});
+
+Deno.test("CEP6-7: discover() with live heeds a deletion that comes before what it deletes", async () => {
+  await using net = twoRelays();
+  const [one, two] = net.relays;
+  const now = Math.floor(Date.now() / 1000);
+  const author = new Author();
+  await store(one, await author.announcement({ at: now }));
+  await using search = follow(net.pool);
+  await until("it is found", () => search.seen.length === 1);
+  const deleted = await author.event(11317, { tools: [TOOL] }, [], now);
+  await store(one, [await author.deletion([["e", deleted.id]], now)]);
+  await store(two, [deleted, await author.event(11318, { resources: [] }, [], now)]);
+  await until("the other list is seen", () => search.last(author)?.resources !== undefined);
+  assertEquals(search.last(author)?.tools, undefined);
 });
 
 Deno.test("discover() with live keeps to its bounds: servers, and checks for each relay", async () => {
