@@ -6,7 +6,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
+import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
@@ -77,6 +77,8 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
+  /** By kind: when the newest event of an earlier run was made, seconds. */
+  readonly #earlier = new Map<number, number>();
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -108,6 +110,10 @@ export class Announcer implements AsyncDisposable {
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
       typeof capabilities === "object" && capabilities !== null && capability in capabilities
     );
+    const found = await this.#findOwn(this.#kinds);
+    for (const { kind, created_at } of found) {
+      this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
+    }
     const templates = [
       this.#template(
         SERVER_ANNOUNCEMENT_KIND,
@@ -122,10 +128,10 @@ export class Announcer implements AsyncDisposable {
     const { relayList = true, pool } = this.#options;
     if (relayList !== false) {
       const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
-      templates.push(relayListTemplate(urls, this.#seconds()));
+      templates.push(relayListTemplate(urls, this.#createdAt(RELAY_LIST_KIND)));
     }
     const receipt = await this.#publishAll(templates);
-    await this.#deleteStale();
+    await this.#deleteStale(found);
     for (const pool of this.#pools) void this.#followReconnects(pool);
     return receipt;
   }
@@ -139,9 +145,10 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
-    if (this.#options.relayList ?? true) kinds.push(RELAY_LIST_KIND);
-    const receipt = await this.#delete(kinds, reason);
+    const receipt = await this.#delete([
+      ...this.#current.values(),
+      ...await this.#findOwn(this.#kinds),
+    ], reason);
     this.#current.clear();
     return receipt;
   }
@@ -191,8 +198,13 @@ export class Announcer implements AsyncDisposable {
   }
 
   #template(kind: number, content: string, tags: Tags = []): EventTemplate {
-    const last = this.#current.get(kind)?.created_at ?? 0;
-    return { kind, created_at: Math.max(this.#seconds(), last + 1), tags, content };
+    return { kind, created_at: this.#createdAt(kind), tags, content };
+  }
+
+  /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
+  #createdAt(kind: number): number {
+    const last = this.#current.get(kind)?.created_at ?? this.#earlier.get(kind) ?? -1;
+    return Math.max(this.#seconds(), last + 1);
   }
 
   async #publishAll(templates: readonly EventTemplate[]): Promise<AnnouncementReceipt> {
@@ -222,39 +234,44 @@ export class Announcer implements AsyncDisposable {
     }
   }
 
-  /** Deletes the lists that an earlier run announced and this one does not have. */
-  async #deleteStale(): Promise<void> {
-    const gone = ANNOUNCED_LISTS.map(({ kind }) => kind).filter((kind) => !this.#current.has(kind));
-    if (gone.length > 0) await this.#delete(gone, "The server does not offer this any more");
+  /** The kinds that are announced. */
+  get #kinds(): readonly number[] {
+    const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
+    return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  async #delete(kinds: readonly number[], reason: string): Promise<AnnouncementReceipt> {
-    const author = await this.#options.signer.getPublicKey();
-    const found: NostrEvent[] = [];
-    for (const pool of this.#pools) {
+  /** What relays hold of the server's own events. */
+  async #findOwn(kinds: readonly number[]): Promise<readonly NostrEvent[]> {
+    const filter = { kinds, authors: [await this.#options.signer.getPublicKey()] };
+    const found = await Promise.all(this.#pools.map(async (pool) => {
       try {
-        const filter = { kinds, authors: [author] };
-        found.push(...await pool.query([filter], { signal: this.#stop.signal }));
+        return await pool.query([filter], { signal: this.#stop.signal });
       } catch (error) {
         if (!(error instanceof CvmError)) throw error;
         this.#report(error);
+        return [];
       }
-    }
-    const ids = new Set(found.map(({ id }) => id));
-    const held = new Set(found.map(({ kind }) => kind));
-    for (const kind of kinds) {
-      const event = this.#current.get(kind);
-      if (event !== undefined) ids.add(event.id), held.add(kind);
-    }
-    if (ids.size === 0) return { published: [], failures: [] };
-    const newest = Math.max(...found.map(({ created_at }) => created_at), 0);
+    }));
+    return found.flat().filter((event) => verifyEvent(event));
+  }
+
+  /** Deletes the lists that an earlier run announced and this one does not have. */
+  async #deleteStale(found: readonly NostrEvent[]): Promise<void> {
+    const stale = found.filter(({ kind }) => !this.#current.has(kind));
+    await this.#delete(stale, "The server does not offer this any more");
+  }
+
+  async #delete(events: readonly NostrEvent[], reason: string): Promise<AnnouncementReceipt> {
+    if (events.length === 0) return { published: [], failures: [] };
+    const author = await this.#options.signer.getPublicKey();
+    const kinds = new Set(events.map(({ kind }) => kind));
     const deletion = await this.#options.signer.signEvent({
       kind: DELETION_KIND,
-      created_at: Math.max(this.#seconds(), newest),
+      created_at: Math.max(this.#seconds(), ...events.map(({ created_at }) => created_at)),
       tags: [
-        ...[...ids].map((id) => ["e", id]),
-        ...[...held].map((kind) => ["a", `${kind}:${author}:`]),
-        ...[...held].map((kind) => ["k", String(kind)]),
+        ...[...new Set(events.map(({ id }) => id))].map((id) => ["e", id]),
+        ...[...kinds].map((kind) => ["a", `${kind}:${author}:`]),
+        ...[...kinds].map((kind) => ["k", String(kind)]),
       ],
       content: reason,
     });
