@@ -13,6 +13,7 @@
  *
  * - `KEY_INVALID`, `SERVER_INVALID`, `RELAY_URL_INVALID`: an input that names a key, a server or a relay can't be used.
  * - `EVENT_INVALID`, `SIGNATURE_INVALID`, `DECRYPT_FAILED`, `WRAP_INVALID`: a Nostr event is not what it claims to be.
+ * - `SCHEMA_INVALID`: a tool's schema can't be hashed.
  * - `RELAY_UNREACHABLE`: no relay could be connected to in time.
  * - `PUBLISH_REFUSED`, `PUBLISH_TIMEOUT`: no relay took an event.
  * - `SUBSCRIPTION_REFUSED`: no relay granted a subscription.
@@ -34,6 +35,7 @@ export type ErrorCode =
   | "SIGNATURE_INVALID"
   | "DECRYPT_FAILED"
   | "WRAP_INVALID"
+  | "SCHEMA_INVALID"
   | "RELAY_UNREACHABLE"
   | "PUBLISH_REFUSED"
   | "PUBLISH_TIMEOUT"
@@ -68,7 +70,7 @@ export class CvmError extends Error {
   }
 }
 
-/** What somebody gave can't be used: a key, a server name, a relay URL, a setting, a text that is too long. */
+/** What somebody gave can't be used: a key, a server name, a relay URL, a setting, a tool's schema, a text that is too long. */
 export class InputError extends CvmError {
   /** The name of the class. */
   override name = "InputError";

@@ -38,6 +38,7 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   SIGNATURE_INVALID: EXIT.integrity,
   DECRYPT_FAILED: EXIT.integrity,
   WRAP_INVALID: EXIT.integrity,
+  SCHEMA_INVALID: EXIT.integrity,
   RELAY_UNREACHABLE: EXIT.unreachable,
   PUBLISH_REFUSED: EXIT.denied,
   PUBLISH_TIMEOUT: EXIT.unreachable,

@@ -12,7 +12,7 @@ import { CvmError, SessionError } from "../errors.ts";
 import { Acquaintance } from "./client/_acquaintance.ts";
 import { diagnoseSilence } from "./client/_diagnosis.ts";
 import { type Pending, PendingRequests } from "./client/_pending.ts";
-import { resolveRelays } from "./client/_relays.ts";
+import { meetServer } from "./client/_relays.ts";
 import { statelessInitializeResult } from "./client/_stateless.ts";
 import { ClientTransfers } from "./client/_transfers.ts";
 import { WrapChoice } from "./client/_wrap_choice.ts";
@@ -220,7 +220,8 @@ export class NostrClientTransport implements Transport {
     const { relays, signer, engine } = this.#options;
     if (relays instanceof RelayPool) return relays;
     const poolOptions: RelayPoolOptions = { signer, ...this.#options.pool };
-    const urls = relays ?? await resolveRelays({
+    if (relays !== undefined) return new RelayPool(relays, poolOptions);
+    return await meetServer({
       server: this.serverPublicKey,
       hints: this.#hints,
       discoveryRelays: this.#options.discoveryRelays,
@@ -229,7 +230,6 @@ export class NostrClientTransport implements Transport {
       engine,
       signal: this.#stop.signal,
     });
-    return new RelayPool(urls, poolOptions);
   }
 
   /** Learns what the server can do before the first message, if the relays say it soon after they are ready. */

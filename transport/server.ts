@@ -15,9 +15,11 @@ import {
   type AnnounceOptions,
   Announcer,
 } from "./discovery/announcer.ts";
+import { type CommonSchemaOptions, commonSchemas } from "./discovery/schema_decorator.ts";
 import type { RelayPool } from "./relay/pool.ts";
 import { SessionHub } from "./session/hub.ts";
 import { listen, type Listener, type ListenOptions } from "./session/listener.ts";
+import { chainDecorators } from "./session/result_decorator.ts";
 import { localConnection } from "./session/local_session.ts";
 import type { Session } from "./session/session.ts";
 import type { JsonRpcMessage, Transport, TransportSendOptions } from "./types.ts";
@@ -26,7 +28,9 @@ export { listen, type Listener, type ListenOptions } from "./session/listener.ts
 export type { ServerInfo } from "./wire/server_info.ts";
 export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
+export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
+export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
 export type { Session } from "./session/session.ts";
@@ -41,6 +45,11 @@ export interface ServeOptions extends ListenOptions {
    * @default {false}
    */
   readonly announce?: boolean | AnnounceOptions;
+  /**
+   * Which tools implement a common schema, and what they are good for (CEP-15).
+   * Without it, those do whose `_meta` says so.
+   */
+  readonly commonSchemas?: CommonSchemaOptions;
 }
 
 /** What `serve` needs of an MCP server: `McpServer` and `Server` of the official SDK have it. */
@@ -134,8 +143,13 @@ export async function runServer(
   connectAnnouncer: (session: Session) => Promise<void> = connect,
 ): Promise<NostrServer> {
   const { announce = false } = options;
+  const decorateResult = chainDecorators([
+    ...(options.decorateResult === undefined ? [] : [options.decorateResult]),
+    commonSchemas(options.commonSchemas),
+  ]);
   const listener = await listen({
     ...options,
+    decorateResult,
     access: { answerRefused: announce !== false, ...options.access },
   });
   const accepting = acceptSessions(listener, connect);
@@ -148,6 +162,7 @@ export async function runServer(
     pool: listener.pool,
     poolOptions: options.pool,
     serverTags: listener.serverTags,
+    decorateResult,
     now: options.now,
   });
   try {

@@ -12,6 +12,7 @@ import {
   NostrClientTransport,
   NostrServerTransport,
   PrivateKeySigner,
+  withCommonToolSchemas,
 } from "@contextvm/sdk";
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { errorOf, exercise, makeToolServer } from "../interop/_tools.ts";
@@ -25,6 +26,8 @@ interface Command {
   readonly encryption: string;
   readonly giftWrap: string;
   readonly announced?: boolean;
+  readonly commonTools?: string[];
+  readonly categories?: string[];
   readonly server?: string;
   readonly short?: boolean;
   readonly timeoutMs?: number;
@@ -79,6 +82,10 @@ async function serve(command: Command): Promise<unknown> {
       : undefined,
     bootstrapRelayUrls: [],
   });
+  const { commonTools, categories } = command;
+  if (commonTools !== undefined) {
+    withCommonToolSchemas(transport, { tools: commonTools.map((name) => ({ name })), categories });
+  }
   await makeToolServer().connect(transport);
   await relayHandler.live.promise;
   return {};

@@ -205,6 +205,7 @@ Deno.test("F05: progress under token 0 carries the client's own token and reques
   assertEquals(JSON.parse(answer!.content).id, 9);
 });
 
+// CEP6-11 asks for the same.
 Deno.test("CEP35-2: the server introduces itself with its first message and no other", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {

@@ -28,6 +28,7 @@ import {
   supportTags,
 } from "./modes.ts";
 import { Outbox } from "./outbox.ts";
+import type { ResultDecorator } from "./result_decorator.ts";
 import { ServerSession, type Session } from "./session.ts";
 
 const logger = getLogger(["cvm", "transport"]);
@@ -64,6 +65,8 @@ export interface ListenOptions extends Features {
   readonly info?: ServerInfo;
   /** Further discovery tags. */
   readonly extraTags?: Tags;
+  /** Adds to results before they are sent, and tags to the events that carry them. */
+  readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
   readonly engine?: CryptoEngine;
   /** The clock, in milliseconds. Default: `Date.now`. */
@@ -264,6 +267,7 @@ class RelayListener implements Listener {
         budget: this.#transferBudget,
         onMessage: (assembled) => this.#receive(assembled),
       },
+      decorateResult: this.#parts.options.decorateResult,
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });

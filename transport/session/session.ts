@@ -54,6 +54,7 @@ import { RateLimiter, type SessionLimits } from "./limits.ts";
 import { chooseReplyWrap, type Modes } from "./modes.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import type { Envelope, Outbox } from "./outbox.ts";
+import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -95,6 +96,8 @@ export interface ServerSessionOptions {
   readonly serverTags: Tags;
   /** What messages in parts need (CEP-22); absent when they are switched off. */
   readonly transfers?: SessionTransfers;
+  /** Adds to results before they are sent. */
+  readonly decorateResult?: ResultDecorator;
   /** The clock, in milliseconds. */
   readonly now: () => number;
   /** Called once, when the session has ended. */
@@ -111,6 +114,7 @@ export interface SessionTransfers {
 
 interface InFlight {
   readonly id: RequestId;
+  readonly method: string;
   readonly progressToken: ProgressToken | undefined;
   readonly wrapKind: GiftWrapKind | undefined;
   /** Set once the server has answered and the answer is on its way. */
@@ -291,7 +295,8 @@ export class ServerSession implements Session {
   ): void {
     if (request.method === "initialize") this.#initializeParams = request.params ?? {};
     const progressToken = progressTokenOf(request);
-    this.#inFlight.set(eventId, { id: request.id, progressToken, wrapKind });
+    const { id, method } = request;
+    this.#inFlight.set(eventId, { id, method, progressToken, wrapKind });
     const isQuiet = progressToken !== undefined && isTransferToken(progressToken);
     const delivered = isQuiet ? withProgressToken(request, undefined) : request;
     this.#deliver(withIds(delivered, eventId, eventId));
@@ -381,9 +386,12 @@ export class ServerSession implements Session {
     }
     const transfer = this.#answerInParts(request);
     request.answer = transfer ?? "sent";
-    const tags: Tags = [["e", eventId], ...this.#introduction()];
+    const { decorateResult } = this.#options;
+    const decorated = decorateResponse(response, request.method, decorateResult);
+    const tags: Tags = [["e", eventId], ...this.#introduction(), ...decorated.tags];
     try {
-      await this.#post({ ...response, id: request.id }, tags, request.wrapKind, transfer);
+      const answer = { ...decorated.response, id: request.id };
+      await this.#post(answer, tags, request.wrapKind, transfer);
     } catch (error) {
       if (!this.#inFlight.has(eventId)) return; // cancelled meanwhile, or the session has ended
       if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;

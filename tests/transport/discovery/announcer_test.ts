@@ -147,7 +147,8 @@ Deno.test("CEP17-4: bootstrap relays get the announcement, and the server does n
     pool,
   });
   await using asking = new RelayPool([bootstrap.url], pool);
-  assertEquals(await fetchRelayList(asking, server.publicKey), ["wss://home.test"]);
+  const list = await fetchRelayList(asking, server.publicKey);
+  assertEquals(list?.relays, [{ url: "wss://home.test", reads: true, writes: true }]);
   assertEquals(bootstrap.subscriptions, []);
 });
 
