@@ -21,6 +21,8 @@
  * - `ENCRYPTION_MISMATCH`: both sides can't agree on how to encrypt.
  * - `MESSAGE_TOO_LARGE`: a message does not fit an event, and can't be sent in parts either.
  * - `TRANSFER_FAILED`: a message in parts, or a stream, did not arrive whole.
+ * - `CALL_FAILED`: the server answered a call with an error.
+ * - `STREAM_UNAVAILABLE`: a call has no open stream: its caller has not asked for one, or takes none.
  * - `NOT_FOUND`: something that was looked up does not exist.
  * - `UPSTREAM_FAILED`: the MCP server behind a gateway could not be started or died.
  * - `LIMIT_REACHED`: a configured bound was hit.
@@ -44,6 +46,8 @@ export type ErrorCode =
   | "ENCRYPTION_MISMATCH"
   | "MESSAGE_TOO_LARGE"
   | "TRANSFER_FAILED"
+  | "CALL_FAILED"
+  | "STREAM_UNAVAILABLE"
   | "NOT_FOUND"
   | "UPSTREAM_FAILED"
   | "LIMIT_REACHED"
@@ -121,6 +125,28 @@ export class RelayError extends CvmError {
 export class SessionError extends CvmError {
   /** The name of the class. */
   override name = "SessionError";
+}
+
+/** A server answered a call with a JSON-RPC error. */
+export class CallError extends CvmError {
+  /** The name of the class. */
+  override name = "CallError";
+  /** The JSON-RPC error code. */
+  readonly rpcCode: number;
+  /** What the server added to the error. */
+  readonly data: unknown;
+
+  /**
+   * Makes the error.
+   *
+   * @param method The method that was called.
+   * @param error The error of the answer.
+   */
+  constructor(method: string, error: { code: number; message: string; data?: unknown }) {
+    super("CALL_FAILED", `${method}: ${error.message}`);
+    this.rpcCode = error.code;
+    this.data = error.data;
+  }
 }
 
 /** The MCP server behind a gateway could not be started, or died. */

@@ -47,6 +47,8 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   ENCRYPTION_MISMATCH: EXIT.refused,
   MESSAGE_TOO_LARGE: EXIT.refused,
   TRANSFER_FAILED: EXIT.integrity,
+  CALL_FAILED: EXIT.refused,
+  STREAM_UNAVAILABLE: EXIT.refused,
   NOT_FOUND: EXIT.refused,
   UPSTREAM_FAILED: EXIT.unreachable,
   LIMIT_REACHED: EXIT.refused,

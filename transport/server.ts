@@ -22,7 +22,7 @@ import { listen, type Listener, type ListenOptions } from "./session/listener.ts
 import { chainDecorators } from "./session/result_decorator.ts";
 import { localConnection } from "./session/local_session.ts";
 import type { Session } from "./session/session.ts";
-import type { JsonRpcMessage, Transport, TransportSendOptions } from "./types.ts";
+import type { JsonRpcMessage, RequestId, Transport, TransportSendOptions } from "./types.ts";
 
 export { listen, type Listener, type ListenOptions } from "./session/listener.ts";
 export type { ServerInfo } from "./wire/server_info.ts";
@@ -33,7 +33,8 @@ export type { SessionLimits } from "./session/limits.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
-export type { Session } from "./session/session.ts";
+export type { RequestContext, Session } from "./session/session.ts";
+export type { OpenStream } from "./transfer/open_stream.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -256,6 +257,16 @@ export class NostrServerTransport implements Transport {
   /** The sessions that are open. */
   get sessions(): readonly Session[] {
     return this.#hub.sessions;
+  }
+
+  /**
+   * The session that a request came in, while the server works on it: who asked
+   * (CEP-16), and the stream beside the call (CEP-41).
+   *
+   * @param requestId The request's id, as its handler sees it (`extra.requestId` in the official SDK).
+   */
+  sessionOf(requestId: RequestId): Session | undefined {
+    return this.#hub.sessionOf(requestId);
   }
 
   /** The running server behind the transport; `undefined` before `start()`. */

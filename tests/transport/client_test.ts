@@ -163,9 +163,9 @@ Deno.test("CEP35-1, CEP4-4, CEP19-1: the client introduces itself with its first
   const plain = peer.received.filter(({ kind }) => kind === 25910).map(
     ({ tags }) => unsalted(tags),
   );
-  const transfers = [["support_oversized_transfer"]];
-  assertEquals(plain, [transfers, [], []]);
-  const support = [["support_encryption"], ["support_encryption_ephemeral"], ...transfers];
+  const features = [["support_oversized_transfer"], ["support_open_stream"]];
+  assertEquals(plain, [features, [], []]);
+  const support = [["support_encryption"], ["support_encryption_ephemeral"], ...features];
   const tags = (await peer.opened()).map((event) => unsalted(event.tags));
   assertEquals(tags, [support, support, []]);
 });

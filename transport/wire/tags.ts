@@ -16,6 +16,8 @@ export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
 /** Says that the sender takes messages in parts (CEP-22). */
 export const SUPPORT_OVERSIZED_TRANSFER = "support_oversized_transfer";
+/** Says that the sender takes open streams (CEP-41). */
+export const SUPPORT_OPEN_STREAM = "support_open_stream";
 
 /** Makes equal messages different events; it says nothing of its sender. */
 export const SALT = "salt";
