@@ -14,7 +14,7 @@ import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
 import { DELETION_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
-import type { Tags } from "../wire/tags.ts";
+import { addressOf, type Tags } from "../wire/tags.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
 import { relayListTemplate } from "./relay_list.ts";
@@ -77,7 +77,7 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
-  /** By kind: when the newest event of an earlier run was made, seconds. */
+  /** By kind: when an earlier run made its newest event, or deleted it, seconds. */
   readonly #earlier = new Map<number, number>();
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -110,9 +110,10 @@ export class Announcer implements AsyncDisposable {
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
       typeof capabilities === "object" && capabilities !== null && capability in capabilities
     );
-    const found = await this.#findOwn(this.#kinds);
-    for (const { kind, created_at } of found) {
-      this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
+    const { events: found, deletions } = await this.#findOwn();
+    for (const event of found) this.#noteEarlier(event.kind, event);
+    for (const event of deletions) {
+      for (const kind of this.#kinds) if (deletesKind(event, kind)) this.#noteEarlier(kind, event);
     }
     const templates = [
       this.#template(
@@ -147,7 +148,7 @@ export class Announcer implements AsyncDisposable {
     clearTimeout(this.#timer);
     const receipt = await this.#delete([
       ...this.#current.values(),
-      ...await this.#findOwn(this.#kinds),
+      ...(await this.#findOwn()).events,
     ], reason);
     this.#current.clear();
     return receipt;
@@ -240,19 +241,33 @@ export class Announcer implements AsyncDisposable {
     return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  /** What relays hold of the server's own events. */
-  async #findOwn(kinds: readonly number[]): Promise<readonly NostrEvent[]> {
-    const filter = { kinds, authors: [await this.#options.signer.getPublicKey()] };
+  #noteEarlier(kind: number, { created_at }: NostrEvent): void {
+    this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
+  }
+
+  /** What relays hold of the server's own announcement, and of its deletions. */
+  async #findOwn(): Promise<{ events: NostrEvent[]; deletions: NostrEvent[] }> {
+    const kinds = this.#kinds;
+    const author = await this.#options.signer.getPublicKey();
+    const addresses = kinds.map((kind) => addressOf(kind, author));
+    const filters = [
+      { kinds, authors: [author] },
+      { kinds: [DELETION_KIND], authors: [author], "#a": addresses },
+    ];
     const found = await Promise.all(this.#pools.map(async (pool) => {
       try {
-        return await pool.query([filter], { signal: this.#stop.signal });
+        return await pool.query(filters, { signal: this.#stop.signal });
       } catch (error) {
         if (!(error instanceof CvmError)) throw error;
         this.#report(error);
         return [];
       }
     }));
-    return found.flat().filter((event) => verifyEvent(event));
+    const genuine = found.flat().filter((event) => verifyEvent(event));
+    return {
+      events: genuine.filter(({ kind }) => kind !== DELETION_KIND),
+      deletions: genuine.filter(({ kind }) => kind === DELETION_KIND),
+    };
   }
 
   /** Deletes the lists that an earlier run announced and this one does not have. */
@@ -270,7 +285,7 @@ export class Announcer implements AsyncDisposable {
       created_at: Math.max(this.#seconds(), ...events.map(({ created_at }) => created_at)),
       tags: [
         ...[...new Set(events.map(({ id }) => id))].map((id) => ["e", id]),
-        ...[...kinds].map((kind) => ["a", `${kind}:${author}:`]),
+        ...[...kinds].map((kind) => ["a", addressOf(kind, author)]),
         ...[...kinds].map((kind) => ["k", String(kind)]),
       ],
       content: reason,
@@ -312,6 +327,10 @@ export class Announcer implements AsyncDisposable {
     logger.warn("the announcement could not be renewed: {error}", { error: failure });
     this.#options.onError?.(failure);
   }
+}
+
+function deletesKind({ tags, pubkey }: NostrEvent, kind: number): boolean {
+  return tags.some(([name, value]) => name === "a" && value === addressOf(kind, pubkey));
 }
 
 function mergeReceipts(receipts: readonly AnnouncementReceipt[]): AnnouncementReceipt {
