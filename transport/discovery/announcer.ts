@@ -9,15 +9,24 @@ import { getLogger } from "@logtape/logtape";
 import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
+import type { Filter } from "../relay/filter.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
-import { DELETION_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
+import {
+  DELETION_KIND,
+  PROFILE_KIND,
+  RELAY_LIST_KIND,
+  SERVER_ANNOUNCEMENT_KIND,
+} from "../wire/kinds.ts";
 import { addressOf, type Tags } from "../wire/tags.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
-import { relayListTemplate } from "./relay_list.ts";
+import { deletionDraft } from "./deletion.ts";
+import { checkProfile, profileDraft, type ProfileMetadata } from "./profile.ts";
+import type { EventDraft } from "./publish_event.ts";
+import { newestGenuine, relayListTemplate } from "./relay_list.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
 
@@ -32,6 +41,11 @@ export interface AnnounceOptions {
    * @default {true}
    */
   readonly relayList?: boolean | readonly string[];
+  /**
+   * What to say of the server in its profile (CEP-23), which other Nostr
+   * programs show. Added to the profile that its key has. Default: no profile is published.
+   */
+  readonly profile?: ProfileMetadata;
   /** Further relays to publish to, so that the server is found; it does not listen there. */
   readonly bootstrapRelays?: readonly string[];
   /**
@@ -103,18 +117,18 @@ export class Announcer implements AsyncDisposable {
    *
    * @returns What was published, as soon as one relay has taken each event; the other relays follow.
    * @throws {SessionError} SERVER_NOT_ANSWERING when the MCP server does not answer.
+   * @throws {InputError} CONFIG_INVALID when a field of the profile is not what it should be.
    */
   async start(): Promise<AnnouncementReceipt> {
+    const { profile } = this.#options;
+    if (profile !== undefined) checkProfile(profile);
     const initializeResult = await this.#reader.initialize();
     const capabilities = initializeResult.capabilities;
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
       typeof capabilities === "object" && capabilities !== null && capability in capabilities
     );
-    const { events: found, deletions } = await this.#findOwn();
-    for (const event of found) this.#noteEarlier(event.kind, event);
-    for (const event of deletions) {
-      for (const kind of this.#kinds) if (deletesKind(event, kind)) this.#noteEarlier(kind, event);
-    }
+    const [found = []] = await Promise.all([this.#findOwn(this.#kinds), this.#noteDeletions()]);
+    for (const { kind, created_at } of found) this.#noteEarlier(kind, created_at);
     const templates = [
       this.#template(
         SERVER_ANNOUNCEMENT_KIND,
@@ -131,6 +145,7 @@ export class Announcer implements AsyncDisposable {
       const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
       templates.push(relayListTemplate(urls, this.#createdAt(RELAY_LIST_KIND)));
     }
+    if (profile !== undefined) templates.push(...await this.#profileTemplates(profile));
     const receipt = await this.#publishAll(templates);
     await this.#deleteStale(found);
     for (const pool of this.#pools) void this.#followReconnects(pool);
@@ -146,10 +161,11 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const receipt = await this.#delete([
-      ...this.#current.values(),
-      ...(await this.#findOwn()).events,
-    ], reason);
+    const kinds = this.#options.profile === undefined
+      ? this.#kinds
+      : [...this.#kinds, PROFILE_KIND];
+    const found = await this.#findOwn(kinds);
+    const receipt = await this.#delete([...this.#current.values(), ...found ?? []], reason);
     this.#current.clear();
     return receipt;
   }
@@ -241,35 +257,6 @@ export class Announcer implements AsyncDisposable {
     return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  #noteEarlier(kind: number, { created_at }: NostrEvent): void {
-    this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
-  }
-
-  /** What relays hold of the server's own announcement, and of its deletions. */
-  async #findOwn(): Promise<{ events: NostrEvent[]; deletions: NostrEvent[] }> {
-    const kinds = this.#kinds;
-    const author = await this.#options.signer.getPublicKey();
-    const addresses = kinds.map((kind) => addressOf(kind, author));
-    const filters = [
-      { kinds, authors: [author] },
-      { kinds: [DELETION_KIND], authors: [author], "#a": addresses },
-    ];
-    const found = await Promise.all(this.#pools.map(async (pool) => {
-      try {
-        return await pool.query(filters, { signal: this.#stop.signal });
-      } catch (error) {
-        if (!(error instanceof CvmError)) throw error;
-        this.#report(error);
-        return [];
-      }
-    }));
-    const genuine = found.flat().filter((event) => verifyEvent(event));
-    return {
-      events: genuine.filter(({ kind }) => kind !== DELETION_KIND),
-      deletions: genuine.filter(({ kind }) => kind === DELETION_KIND),
-    };
-  }
-
   /** Deletes the lists that an earlier run announced and this one does not have. */
   async #deleteStale(found: readonly NostrEvent[]): Promise<void> {
     const stale = found.filter(({ kind }) => !this.#current.has(kind));
@@ -278,23 +265,58 @@ export class Announcer implements AsyncDisposable {
 
   async #delete(events: readonly NostrEvent[], reason: string): Promise<AnnouncementReceipt> {
     if (events.length === 0) return { published: [], failures: [] };
-    const author = await this.#options.signer.getPublicKey();
-    const kinds = new Set(events.map(({ kind }) => kind));
-    const deletion = await this.#options.signer.signEvent({
-      kind: DELETION_KIND,
-      created_at: Math.max(this.#seconds(), ...events.map(({ created_at }) => created_at)),
-      tags: [
-        ...[...new Set(events.map(({ id }) => id))].map((id) => ["e", id]),
-        ...[...kinds].map((kind) => ["a", addressOf(kind, author)]),
-        ...[...kinds].map((kind) => ["k", String(kind)]),
-      ],
-      content: reason,
-    });
+    const deletion = await this.#options.signer.signEvent(
+      this.#dated(deletionDraft(events, reason)),
+    );
     return mergeReceipts(
       await Promise.all(
         this.#pools.map((pool) => this.#publishTo(pool, deletion, { all: true })),
       ),
     );
+  }
+
+  /** The new profile; nothing where no relay tells what it would take the place of. */
+  async #profileTemplates(profile: ProfileMetadata): Promise<EventTemplate[]> {
+    const found = await this.#findOwn([PROFILE_KIND]);
+    return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
+  }
+
+  /** What was deleted in this very second could not be announced in it: a deletion holds up to its own time. */
+  async #noteDeletions(): Promise<void> {
+    const author = await this.#options.signer.getPublicKey();
+    const addresses = new Map(
+      [...this.#kinds, PROFILE_KIND].map((kind) => [addressOf(kind, author), kind]),
+    );
+    const deletions = await this.#findOwn([DELETION_KIND], { "#a": [...addresses.keys()] }) ?? [];
+    for (const { created_at, tags } of deletions) {
+      for (const [name, value = ""] of tags) {
+        const kind = name === "a" ? addresses.get(value) : undefined;
+        if (kind !== undefined) this.#noteEarlier(kind, created_at);
+      }
+    }
+  }
+
+  #noteEarlier(kind: number, createdAt: number): void {
+    this.#earlier.set(kind, Math.max(createdAt, this.#earlier.get(kind) ?? 0));
+  }
+
+  /** The server's own genuine events that relays have; `undefined` when none of them can be asked, which is reported. */
+  async #findOwn(
+    kinds: readonly number[],
+    tags: Filter = {},
+  ): Promise<readonly NostrEvent[] | undefined> {
+    const filter = { ...tags, kinds, authors: [await this.#options.signer.getPublicKey()] };
+    let found: NostrEvent[] | undefined;
+    for (const pool of this.#pools) {
+      try {
+        const events = await pool.query([filter], { signal: this.#stop.signal });
+        found = [...found ?? [], ...events.filter((event) => verifyEvent(event))];
+      } catch (error) {
+        if (!(error instanceof CvmError)) throw error;
+        this.#report(error);
+      }
+    }
+    return found;
   }
 
   /** A relay that comes back, or comes late, gets what it missed. */
@@ -317,6 +339,10 @@ export class Announcer implements AsyncDisposable {
     }
   }
 
+  #dated({ kind, tags, content, notBefore = 0 }: EventDraft): EventTemplate {
+    return { kind, created_at: Math.max(this.#createdAt(kind), notBefore), tags, content };
+  }
+
   #seconds(): number {
     return Math.floor(this.#now() / 1000);
   }
@@ -327,10 +353,6 @@ export class Announcer implements AsyncDisposable {
     logger.warn("the announcement could not be renewed: {error}", { error: failure });
     this.#options.onError?.(failure);
   }
-}
-
-function deletesKind({ tags, pubkey }: NostrEvent, kind: number): boolean {
-  return tags.some(([name, value]) => name === "a" && value === addressOf(kind, pubkey));
 }
 
 function mergeReceipts(receipts: readonly AnnouncementReceipt[]): AnnouncementReceipt {

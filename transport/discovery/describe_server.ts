@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { NostrEvent } from "../../crypto/event.ts";
 import { parseServerAddress } from "../../crypto/keys.ts";
 import type { RelayPool } from "../relay/pool.ts";
-import { parseObject } from "../wire/json.ts";
+import { parseProfile, type Profile } from "./profile.ts";
 import { PROFILE_KIND, RELAY_LIST_KIND } from "../wire/kinds.ts";
 import { Catalog } from "./_catalog.ts";
 import { ANNOUNCEMENT_KINDS, type PublicServer, readPublicServer } from "./public_server.ts";
@@ -21,20 +20,12 @@ export interface DescribeOptions extends LookupOptions {
   readonly now?: () => number;
 }
 
-/** A server's profile (kind 0), verified. */
-export interface PublicProfile {
-  /** The signed event. */
-  readonly event: NostrEvent;
-  /** What it says, as the server wrote it; `undefined` when that is no JSON object. */
-  readonly metadata: Readonly<Record<string, unknown>> | undefined;
-}
-
 /** Everything that a server has made public about itself. */
 export interface ServerDescription extends PublicServer {
   /** The relays on which it can be reached (CEP-17). */
   readonly relayList: RelayList | undefined;
   /** Its profile (CEP-23). */
-  readonly profile: PublicProfile | undefined;
+  readonly profile: Profile | undefined;
 }
 
 /**
@@ -88,6 +79,6 @@ export async function describeServer(
   return {
     ...readPublicServer(pubkey, events, now()),
     relayList: relayList && parseRelayList(relayList),
-    profile: profile && { event: profile, metadata: parseObject(profile.content) },
+    profile: profile && parseProfile(profile),
   };
 }
