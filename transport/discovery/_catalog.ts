@@ -9,6 +9,7 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { RelayPool } from "../relay/pool.ts";
 import { DELETION_KIND } from "../wire/kinds.ts";
+import { addressOf } from "../wire/tags.ts";
 import type { LookupOptions } from "./relay_list.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
@@ -130,7 +131,7 @@ export class Catalog {
     };
     const deletions = await pool.query([
       { ...common, "#e": held.map(({ id }) => id) },
-      { ...common, "#a": held.map(addressOf) },
+      { ...common, "#a": held.map(({ kind, pubkey }) => addressOf(kind, pubkey)) },
     ], options);
     this.takeAll(deletions);
   }
@@ -149,7 +150,7 @@ export class Catalog {
     let changed = false;
     for (const kind of this.#options.kinds) {
       const held = entry.events.get(kind);
-      const address = `${kind}:${deletion.pubkey}:`;
+      const address = addressOf(kind, deletion.pubkey);
       let until = entry.deletedUntil.get(kind) ?? -1;
       for (const [name, value] of deletion.tags) {
         if (name === "a" && value === address) until = Math.max(until, deletion.created_at);
@@ -179,8 +180,4 @@ function sizeOf(event: NostrEvent): number {
 
 function isNewer(a: NostrEvent, b: NostrEvent): boolean {
   return a.created_at > b.created_at || (a.created_at === b.created_at && a.id < b.id);
-}
-
-function addressOf({ kind, pubkey }: NostrEvent): string {
-  return `${kind}:${pubkey}:`;
 }

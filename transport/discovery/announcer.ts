@@ -9,12 +9,18 @@ import { getLogger } from "@logtape/logtape";
 import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
+import type { Filter } from "../relay/filter.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
-import { PROFILE_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
-import type { Tags } from "../wire/tags.ts";
+import {
+  DELETION_KIND,
+  PROFILE_KIND,
+  RELAY_LIST_KIND,
+  SERVER_ANNOUNCEMENT_KIND,
+} from "../wire/kinds.ts";
+import { addressOf, type Tags } from "../wire/tags.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
 import { deletionDraft } from "./deletion.ts";
@@ -85,7 +91,7 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
-  /** By kind: when the newest event of an earlier run was made, seconds. */
+  /** By kind: when an earlier run made its newest event, or deleted it, seconds. */
   readonly #earlier = new Map<number, number>();
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -121,10 +127,8 @@ export class Announcer implements AsyncDisposable {
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
       typeof capabilities === "object" && capabilities !== null && capability in capabilities
     );
-    const found = await this.#findOwn(this.#kinds) ?? [];
-    for (const { kind, created_at } of found) {
-      this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
-    }
+    const [found = []] = await Promise.all([this.#findOwn(this.#kinds), this.#noteDeletions()]);
+    for (const { kind, created_at } of found) this.#noteEarlier(kind, created_at);
     const templates = [
       this.#template(
         SERVER_ANNOUNCEMENT_KIND,
@@ -277,9 +281,31 @@ export class Announcer implements AsyncDisposable {
     return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
   }
 
+  /** What was deleted in this very second could not be announced in it: a deletion holds up to its own time. */
+  async #noteDeletions(): Promise<void> {
+    const author = await this.#options.signer.getPublicKey();
+    const addresses = new Map(
+      [...this.#kinds, PROFILE_KIND].map((kind) => [addressOf(kind, author), kind]),
+    );
+    const deletions = await this.#findOwn([DELETION_KIND], { "#a": [...addresses.keys()] }) ?? [];
+    for (const { created_at, tags } of deletions) {
+      for (const [name, value = ""] of tags) {
+        const kind = name === "a" ? addresses.get(value) : undefined;
+        if (kind !== undefined) this.#noteEarlier(kind, created_at);
+      }
+    }
+  }
+
+  #noteEarlier(kind: number, createdAt: number): void {
+    this.#earlier.set(kind, Math.max(createdAt, this.#earlier.get(kind) ?? 0));
+  }
+
   /** The server's own genuine events that relays have; `undefined` when none of them can be asked, which is reported. */
-  async #findOwn(kinds: readonly number[]): Promise<readonly NostrEvent[] | undefined> {
-    const filter = { kinds, authors: [await this.#options.signer.getPublicKey()] };
+  async #findOwn(
+    kinds: readonly number[],
+    tags: Filter = {},
+  ): Promise<readonly NostrEvent[] | undefined> {
+    const filter = { ...tags, kinds, authors: [await this.#options.signer.getPublicKey()] };
     let found: NostrEvent[] | undefined;
     for (const pool of this.#pools) {
       try {
@@ -314,7 +340,7 @@ export class Announcer implements AsyncDisposable {
   }
 
   #dated({ kind, tags, content, notBefore = 0 }: EventDraft): EventTemplate {
-    return { kind, created_at: Math.max(this.#seconds(), notBefore), tags, content };
+    return { kind, created_at: Math.max(this.#createdAt(kind), notBefore), tags, content };
   }
 
   #seconds(): number {

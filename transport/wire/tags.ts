@@ -50,6 +50,11 @@ export function isAddressed(event: NostrEvent): boolean {
   return event.tags.some((tag) => tag[0] === "p");
 }
 
+/** What an `a` tag calls a replaceable event (NIP-01). */
+export function addressOf(kind: number, author: string): string {
+  return `${kind}:${author}:`;
+}
+
 /** What a message's tags say about its sender: all of them but `p`, `e` and `salt` (CEP-35). Unknown ones are kept. */
 export function discoveryTags(tags: Tags): Tags {
   return tags.filter((tag) => tag.length > 0 && !NOT_DISCOVERY.has(tag[0]!));

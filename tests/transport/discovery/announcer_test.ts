@@ -119,6 +119,19 @@ Deno.test("F26: a deletion deletes, also what an earlier run published (CEP6-5, 
   assertEquals([...names].toSorted(), ["a", "e", "k"]);
 });
 
+Deno.test("F26: a server that comes back at once is announced again", async () => {
+  await using relay = new MemoryRelay();
+  const options = { signer: PrivateKeySigner.generate(), announce: true, ...network(relay) };
+  {
+    await using server = await serve(() => pagedServer(1), options);
+    await server.withdraw();
+  }
+  await using server = await serve(() => pagedServer(1), options);
+  assertEquals(server.announcement?.failures, []);
+  const events = await stored(relay, server.publicKey);
+  assertEquals([...events.keys()].toSorted(), [10002, 11316, 11317, 5]);
+});
+
 Deno.test("NostrServerTransport announces the one server behind it", async () => {
   await using relay = new MemoryRelay();
   const signer = PrivateKeySigner.generate();
