@@ -45,7 +45,7 @@ import { randomSalt } from "./wire/unique_events.ts";
 export type { StreamCall, StreamCallOptions } from "./client/_call.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
 export type { NostrClientTransportOptions } from "./client/options.ts";
-export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { ServerInfo } from "./wire/server_info.ts";
 export type { Tags } from "./wire/tags.ts";
 export { DEFAULT_DISCOVERY_RELAYS } from "./discovery/relay_list.ts";
@@ -358,13 +358,13 @@ export class NostrClientTransport implements Transport {
     call?: ClientCall,
   ): Promise<void> {
     this.#wraps.check();
-    const { takesTransfers, hasMet } = this.#acquaintance;
+    const { takesTransfers, takesTransferTokens, hasMet } = this.#acquaintance;
     const opens = request.method === "initialize";
     if (opens) this.#initialize = request;
     const introduces = opens || !this.#acquaintance.isIntroduced;
     this.#acquaintance.noteIntroduction(true);
-    const mayBeInParts = !opens &&
-      (takesTransfers || (this.#options.stateless === true && !hasMet));
+    const mayBeInParts = !opens && (takesTransferTokens ||
+      (this.#options.stateless === true && !hasMet && !takesTransfers));
     const sent = mayBeInParts ? this.#transfers?.withToken(request) ?? request : request;
     const introduction = this.#introduction();
     const answered = Promise.withResolvers<void>();

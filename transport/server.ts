@@ -31,7 +31,7 @@ export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
-export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";

@@ -227,6 +227,7 @@ Deno.test("CEP35-2: the server introduces itself with its first message and no o
     ["custom", "1"],
     ["support_oversized_transfer"],
     ["support_open_stream"],
+    ["support_transfer_token"],
   ]);
   assertEquals(peer.received[1]!.tags.length, 2);
 });

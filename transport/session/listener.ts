@@ -13,7 +13,7 @@ import { ByteBudget } from "../transfer/limits.ts";
 import { frameOf } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
 import { infoTags, type ServerInfo } from "../wire/server_info.ts";
-import type { Tags } from "../wire/tags.ts";
+import { SUPPORT_TRANSFER_TOKEN, type Tags } from "../wire/tags.ts";
 import { type AccessOptions, AccessPolicy } from "./access.ts";
 import { type Inbound, Inbox } from "./inbox.ts";
 import { RateLimiter, resolveLimits, type SessionLimits } from "./limits.ts";
@@ -169,6 +169,7 @@ class RelayListener implements Listener {
       ...supportTags(modes),
       ...(options.extraTags ?? []),
       ...featureTags(options),
+      ...(options.oversizedTransfer === false ? [] : [[SUPPORT_TRANSFER_TOKEN]]),
     ];
     const common = { pool, signer: options.signer, engine: options.engine, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
