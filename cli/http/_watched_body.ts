@@ -18,7 +18,7 @@ export interface WatchOptions {
  *
  * @param body The body; it is read at once, whether or not the client does.
  * @param options The bound, and who is told of the end.
- * @returns The same bytes. It breaks off when too much waits for the client.
+ * @returns The same bytes. They end early when too much waits for the client, which may take the stream up again.
  */
 export function watchBody(
   body: ReadableStream<Uint8Array>,
@@ -27,25 +27,22 @@ export function watchBody(
   const reader = body.getReader();
   let ended = false;
   const end = () => {
-    if (ended) return;
+    if (!ended) onEnd();
     ended = true;
-    onEnd();
   };
   const pump = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
     try {
       while (true) {
         const { value, done } = await reader.read();
         if (ended) return;
-        if (done) return controller.close();
         const room = controller.desiredSize ?? 0;
-        if (value.byteLength > room && room < maxBufferedBytes) {
-          throw new RangeError("the client reads too slowly");
-        }
+        if (done || value.byteLength > room && room < maxBufferedBytes) break;
         controller.enqueue(value);
       }
+      controller.close();
+      await reader.cancel("the client reads too slowly");
     } catch (error) {
       controller.error(error);
-      await reader.cancel(error);
     } finally {
       end();
     }

@@ -8,7 +8,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { errorBody } from "./_error_body.ts";
 
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
+const LOCAL_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
+const LOCAL_ORIGIN = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
 
 /** What browsers are told when a page of this machine asks. */
 const PREFLIGHT = {
@@ -30,12 +31,10 @@ export class Guard {
   /** The answer to a request that goes no further; `undefined` for one that may pass. */
   refuse(request: Request): Response | undefined {
     const { headers } = request;
-    const host = headers.get("host");
-    if (!isLoopback(host === null ? null : `http://${host}`)) {
-      return Response.json(errorBody(`Forbidden: the host is not this machine`), { status: 403 });
+    if (!LOCAL_HOST.test(headers.get("host") ?? "")) {
+      return Response.json(errorBody("Forbidden: the host is not this machine"), { status: 403 });
     }
-    const origin = headers.get("origin");
-    if (origin !== null && !isLoopback(origin)) {
+    if (!LOCAL_ORIGIN.test(headers.get("origin") ?? "http://localhost")) {
       return Response.json(errorBody("Forbidden: the origin is not this machine"), { status: 403 });
     }
     // A browser asks beforehand, and without the token.
@@ -54,7 +53,7 @@ export class Guard {
   /** Lets a page of this machine read the answer. */
   share(request: Request, response: Response): Response {
     const origin = request.headers.get("origin");
-    if (origin === null || !isLoopback(origin)) return response;
+    if (origin === null || !LOCAL_ORIGIN.test(origin)) return response;
     response.headers.set("access-control-allow-origin", origin);
     response.headers.set("access-control-expose-headers", "mcp-session-id, www-authenticate");
     response.headers.append("vary", "origin");
@@ -66,11 +65,6 @@ export class Guard {
     // Digests have one length, and compare in the same time wherever they differ.
     return sent !== undefined && timingSafeEqual(digest(sent), token);
   }
-}
-
-function isLoopback(url: string | null): boolean {
-  const parsed = url === null ? null : URL.parse(url);
-  return parsed !== null && /^https?:$/.test(parsed.protocol) && LOOPBACK.has(parsed.hostname);
 }
 
 function digest(text: string): Uint8Array {

@@ -40,7 +40,7 @@ export interface HttpSessionLimits {
   readonly maxRequestBytes?: number;
   /**
    * How much waits for a client that does not read, in bytes and for each stream; then the stream
-   * breaks off.
+   * ends early.
    * @default {16_777_216}
    */
   readonly maxBufferedBytes?: number;
