@@ -31,7 +31,7 @@ interface Kept {
   readonly size: number;
 }
 
-/** Keeps the youngest events of all streams of one session. */
+/** Keeps the youngest events of all streams of one session, or messages that wait. */
 export class EventMemory implements EventStore {
   readonly #maxEvents: number;
   readonly #maxSize: number;
@@ -59,6 +59,14 @@ export class EventMemory implements EventStore {
       this.#size -= event.size;
     }
     return Promise.resolve(id);
+  }
+
+  /** Takes all messages out, the oldest first. */
+  takeAll(): readonly Message[] {
+    const messages = [...this.#events.values()].map(({ message }) => message);
+    this.#events.clear();
+    this.#size = 0;
+    return messages;
   }
 
   /** The stream of an event; `undefined` when it is not kept any more. */

@@ -71,6 +71,8 @@ export class HttpSession implements Transport {
   readonly #options: HttpSessionOptions;
   readonly #inner: WebStandardStreamableHTTPServerTransport;
   readonly #events = new EventMemory();
+  /** What belongs to no request, while the client does not listen. */
+  readonly #held = new EventMemory();
   readonly #related = new RelatedRequests();
   #exchanges = 0;
   #listening = 0;
@@ -148,7 +150,9 @@ export class HttpSession implements Transport {
       this.#listening--;
       end();
     };
-    return new Response(watchBody(response.body, { maxBufferedBytes, onEnd }), response);
+    const body = watchBody(response.body, { maxBufferedBytes, onEnd });
+    for (const message of this.#held.takeAll()) await this.#inner.send(message);
+    return new Response(body, response);
   }
 
   /** Starts to deliver messages. */
@@ -163,16 +167,22 @@ export class HttpSession implements Transport {
    */
   async send(message: JsonRpcMessage): Promise<void> {
     if (this.#closed) throw new SessionError("CLOSED", "the HTTP session has ended");
+    // The SDK's type asks for exact fields, and others pass here untouched.
+    const sdkMessage = message as SdkMessage;
     let relatedRequestId;
     if (isResponse(message)) {
       if (message.id === undefined || !this.#related.has(message.id)) return;
       this.#related.answered(message.id);
     } else {
-      relatedRequestId = this.#related.of(message, { listening: this.#listening > 0 });
+      const listening = this.#listening > 0;
+      relatedRequestId = this.#related.of(message, { listening });
+      if (relatedRequestId === undefined && !listening) {
+        await this.#held.storeEvent(LISTENING_STREAM, sdkMessage);
+        return;
+      }
     }
     try {
-      // The SDK's type asks for exact fields, and others pass here untouched.
-      await this.#inner.send(message as SdkMessage, { relatedRequestId });
+      await this.#inner.send(sdkMessage, { relatedRequestId });
     } catch (error) {
       // The client hung up on the request, and can't take its stream up again.
       logger.debug("an HTTP client did not take a message: {error}", { error });

@@ -12,7 +12,7 @@ import type { Transport as ServerTransportV2 } from "@modelcontextprotocol/serve
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { NostrClientTransport } from "../../transport/client.ts";
-import { NostrServerTransport, serve, type Session } from "../../transport/server.ts";
+import { type NostrServerTransport, serve, type Session } from "../../transport/server.ts";
 import type { Transport } from "../../transport/types.ts";
 import { CLIENTS, SERVERS, UNKNOWN_METHOD, UNKNOWN_NOTIFICATION } from "./_generations.ts";
 import { failureOf } from "./_tools.ts";

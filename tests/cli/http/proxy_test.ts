@@ -83,6 +83,25 @@ Deno.test("cvm proxy --http gives each client a session of its own, and none dis
   assertEquals(proxy.io.out, "");
 });
 
+Deno.test("F34: cvm proxy --http takes an alias and skips the handshake where it is told to", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const handshakes: unknown[] = [];
+  await using server = await serve((session) => {
+    handshakes.push(session.initializeParams);
+    const mcp = new McpServer({ name: "t", version: "1" });
+    mcp.registerTool("whoami", {}, () => ({ content: [{ type: "text", text: "you" }] }));
+    return mcp;
+  }, { signer: PrivateKeySigner.generate(), relays: [relay.url] });
+  const config = { aliases: { friend: server.publicKey }, relays: [relay.url] };
+  await Deno.mkdir(`${folder.path}/cvm`);
+  await Deno.writeTextFile(`${folder.path}/cvm/config.json`, JSON.stringify(config));
+  await using proxy = await startProxy(["friend", "--stateless"], folder.path);
+  await using client = await connect(proxy.url);
+  assertEquals(await client.whoami(), [{ type: "text", text: "you" }]);
+  assertEquals(handshakes, [undefined]);
+});
+
 Deno.test("cvm proxy --http tells each client why the server can't be reached, and goes on", async () => {
   await using folder = await temporaryFolder();
   const args = [STRANGER, "--relay", "ws://127.0.0.1:1", "--connect-timeout", "1"];

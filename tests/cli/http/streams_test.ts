@@ -99,6 +99,7 @@ Deno.test("EventMemory keeps the youngest events, bounded by number and by size"
   const first = await small.storeEvent("a", message("x".repeat(100)));
   const second = await small.storeEvent("a", message("y".repeat(1_000)));
   assertEquals([small.streamOf(first), small.streamOf(second)], [undefined, "a"]);
+  assertEquals([few.takeAll().length, few.takeAll().length], [3, 0]);
 });
 
 Deno.test("HttpSession answers, tells progress and asks in the stream of the request", async () => {
@@ -134,6 +135,20 @@ Deno.test("HttpSession answers, tells progress and asks in the stream of the req
   const answer = await send(url, { jsonrpc: "2.0", id: "yours", result: { role: "x" } }, session);
   assertEquals(answer.status, 202);
   await until(() => server.received.some((message) => "id" in message && message.id === "yours"));
+});
+
+Deno.test("HttpSession keeps what belongs to no request until the client listens", async () => {
+  await using server = startEndpoint();
+  const { url } = server.endpoint;
+  const session = await initialize(url);
+  const [opened] = server.sessions;
+  await opened?.send(notification("notifications/tools/list_changed"));
+  await opened?.send(question("early"));
+  await using listening = new EventReader(await send(url, null, session, "GET"));
+  await opened?.send(question("later"));
+  assertEquals((await listening.next())?.method, "notifications/tools/list_changed");
+  assertEquals((await listening.next())?.id, "early");
+  assertEquals((await listening.next())?.id, "later");
 });
 
 Deno.test("HttpSession ends the stream of a request that its client cancels", async () => {
