@@ -13,6 +13,8 @@ import { HttpSession, type HttpSessionLimits } from "./http_session.ts";
 const PATH = "/mcp";
 /** How often sessions without a connection are looked for, in milliseconds, at most. */
 const SWEEP_MS = 60_000;
+/** How long clients may take to receive their last answers when the endpoint closes, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /** Options of {@linkcode serveHttp}. */
 export interface ServeHttpOptions extends HttpSessionLimits {
@@ -56,15 +58,26 @@ export interface HttpEndpoint extends AsyncDisposable {
 export function serveHttp(options: ServeHttpOptions): HttpEndpoint {
   const sessions = new HttpSessions(options);
   const guard = new Guard({ bearer: options.bearer });
-  const server = listen(options.port, async (request) => {
+  const stop = new AbortController();
+  /** Answers that have not left completely. */
+  const leaving = new Set<Promise<void>>();
+  const server = listen(options.port, stop.signal, async (request, { completed }) => {
+    // A client that does not wait for its answer is nobody's fault here.
+    const left = completed.catch(() => undefined).finally(() => leaving.delete(left));
+    leaving.add(left);
     const response = guard.refuse(request) ?? await sessions.handle(request);
     return guard.share(request, response);
   });
+  sessions.watch();
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       await sessions.close();
-      await server.shutdown();
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_TIMEOUT_MS));
+      await Promise.race([Promise.all(leaving), late]).finally(() => clearTimeout(timer));
+      stop.abort();
+      await server.finished;
     })();
     return closing;
   };
@@ -80,10 +93,11 @@ export function serveHttp(options: ServeHttpOptions): HttpEndpoint {
 
 function listen(
   port: number,
-  handler: (request: Request) => Promise<Response>,
+  signal: AbortSignal,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
-    return Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, handler);
+    return Deno.serve({ hostname: "127.0.0.1", port, signal, onListen: () => {} }, handler);
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw error;
     const reason = error instanceof Deno.errors.AddrInUse
@@ -104,20 +118,24 @@ class HttpSessions {
   readonly #options: ServeHttpOptions;
   readonly #now: () => number;
   readonly #byId = new Map<string, HttpSession>();
-  readonly #sweep: ReturnType<typeof setInterval>;
   /** Requests that may turn out to open a session. */
   #opening = 0;
+  #sweep: ReturnType<typeof setInterval> | undefined;
   #closed = false;
 
   constructor(options: ServeHttpOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    const { idleTimeoutMs = 600_000 } = options;
-    this.#sweep = setInterval(() => this.#closeIdle(), Math.min(SWEEP_MS, idleTimeoutMs));
   }
 
   get all(): readonly HttpSession[] {
     return [...this.#byId.values()];
+  }
+
+  /** Starts to look for clients that are gone. */
+  watch(): void {
+    const { idleTimeoutMs = 600_000 } = this.#options;
+    this.#sweep = setInterval(() => this.#closeIdle(), Math.min(SWEEP_MS, idleTimeoutMs));
   }
 
   async handle(request: Request): Promise<Response> {

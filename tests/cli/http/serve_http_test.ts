@@ -148,6 +148,7 @@ Deno.test("serveHttp() ends a session on DELETE, and does not know it any more",
   await using listening = new EventReader(await send(url, null, session, "GET"));
   await using held = new EventReader(await send(url, request(1, "hold"), session));
   const response = await send(url, null, session, "DELETE");
+  await response.body?.cancel();
   assertEquals([response.status, closed, server.endpoint.sessions.length], [200, 1, 0]);
   assertEquals([await listening.next(), await held.next()], [undefined, undefined]);
   const after = await send(url, request(2), session);
@@ -164,7 +165,9 @@ Deno.test("serveHttp() has room for so many clients; one without a connection ma
   await using _listening = new EventReader(await send(url, null, first, "GET"));
   await until(() => one?.isOpen && other?.isOpen === false);
   await initialize(url); // in the place of the second, which has no connection
-  assertEquals((await send(url, request(1), second)).status, 404);
+  const forgotten = await send(url, request(1), second);
+  await forgotten.body?.cancel();
+  assertEquals(forgotten.status, 404);
   const [, , third] = server.sessions;
   assert(third !== undefined);
   const thirdSession = { ...first, "mcp-session-id": third.sessionId ?? "" };

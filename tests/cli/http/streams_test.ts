@@ -133,6 +133,7 @@ Deno.test("HttpSession answers, tells progress and asks in the stream of the req
   assertEquals(await other.next(), undefined);
   assertEquals((await listening.next())?.id, "whose?");
   const answer = await send(url, { jsonrpc: "2.0", id: "yours", result: { role: "x" } }, session);
+  await answer.body?.cancel();
   assertEquals(answer.status, 202);
   await until(() => server.received.some((message) => "id" in message && message.id === "yours"));
 });
