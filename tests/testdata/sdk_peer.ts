@@ -12,6 +12,7 @@ import {
   NostrClientTransport,
   NostrServerTransport,
   PrivateKeySigner,
+  withCommonToolSchemas,
 } from "@contextvm/sdk";
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { errorOf, exercise, makeToolServer } from "../interop/_tools.ts";
@@ -25,6 +26,8 @@ interface Command {
   readonly encryption: string;
   readonly giftWrap: string;
   readonly announced?: boolean;
+  readonly commonTools?: string[];
+  readonly categories?: string[];
   readonly server?: string;
   readonly short?: boolean;
   readonly timeoutMs?: number;
@@ -74,8 +77,15 @@ async function serve(command: Command): Promise<unknown> {
     serverInfo: { name: "theirs" },
     isAnnouncedServer: command.announced ?? false,
     publishRelayList: command.announced ?? false,
+    profileMetadata: command.announced
+      ? { name: "theirs", website: "https://theirs.example" }
+      : undefined,
     bootstrapRelayUrls: [],
   });
+  const { commonTools, categories } = command;
+  if (commonTools !== undefined) {
+    withCommonToolSchemas(transport, { tools: commonTools.map((name) => ({ name })), categories });
+  }
   await makeToolServer().connect(transport);
   await relayHandler.live.promise;
   return {};

@@ -12,6 +12,7 @@ import {
   SERVER_ANNOUNCEMENT_KIND,
   TOOLS_LIST_KIND,
 } from "../wire/kinds.ts";
+import { parseObject } from "../wire/json.ts";
 import {
   discoveryTags,
   hasFlag,
@@ -116,15 +117,4 @@ export function parseAnnouncement(event: NostrEvent): Announcement {
     supportsEphemeral: hasFlag(event.tags, SUPPORT_ENCRYPTION_EPHEMERAL),
     tags: discoveryTags(event.tags),
   };
-}
-
-function parseObject(content: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(content);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-    return value as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // not JSON: the announcement says nothing here
-    throw error;
-  }
 }

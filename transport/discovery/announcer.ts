@@ -6,16 +6,27 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
+import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
+import type { Filter } from "../relay/filter.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import { normalizeRelayUrl } from "../relay/url.ts";
+import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
-import { DELETION_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
-import type { Tags } from "../wire/tags.ts";
+import {
+  DELETION_KIND,
+  PROFILE_KIND,
+  RELAY_LIST_KIND,
+  SERVER_ANNOUNCEMENT_KIND,
+} from "../wire/kinds.ts";
+import { addressOf, type Tags } from "../wire/tags.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
-import { relayListTemplate } from "./relay_list.ts";
+import { deletionDraft } from "./deletion.ts";
+import { checkProfile, profileDraft, type ProfileMetadata } from "./profile.ts";
+import type { EventDraft } from "./publish_event.ts";
+import { newestGenuine, relayListTemplate } from "./relay_list.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
 
@@ -25,10 +36,16 @@ const SETTLE_MS = 200;
 /** How a server is announced. */
 export interface AnnounceOptions {
   /**
-   * Whether to publish the list of relays on which the server can be reached.
+   * Whether to publish the list of relays on which the server can be reached,
+   * or which of them to list: two to four are enough, and clients read 8 at most.
    * @default {true}
    */
-  readonly relayList?: boolean;
+  readonly relayList?: boolean | readonly string[];
+  /**
+   * What to say of the server in its profile (CEP-23), which other Nostr
+   * programs show. Added to the profile that its key has. Default: no profile is published.
+   */
+  readonly profile?: ProfileMetadata;
   /** Further relays to publish to, so that the server is found; it does not listen there. */
   readonly bootstrapRelays?: readonly string[];
   /**
@@ -50,6 +67,8 @@ export interface AnnouncerOptions extends AnnounceOptions {
   readonly poolOptions?: RelayPoolOptions;
   /** What the server says of itself. */
   readonly serverTags: Tags;
+  /** Adds to the lists before they are announced. */
+  readonly decorateResult?: ResultDecorator;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
   /** Called when a renewal fails. */
@@ -72,6 +91,8 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
+  /** By kind: when an earlier run made its newest event, or deleted it, seconds. */
+  readonly #earlier = new Map<number, number>();
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -96,13 +117,18 @@ export class Announcer implements AsyncDisposable {
    *
    * @returns What was published, as soon as one relay has taken each event; the other relays follow.
    * @throws {SessionError} SERVER_NOT_ANSWERING when the MCP server does not answer.
+   * @throws {InputError} CONFIG_INVALID when a field of the profile is not what it should be.
    */
   async start(): Promise<AnnouncementReceipt> {
+    const { profile } = this.#options;
+    if (profile !== undefined) checkProfile(profile);
     const initializeResult = await this.#reader.initialize();
     const capabilities = initializeResult.capabilities;
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
       typeof capabilities === "object" && capabilities !== null && capability in capabilities
     );
+    const [found = []] = await Promise.all([this.#findOwn(this.#kinds), this.#noteDeletions()]);
+    for (const { kind, created_at } of found) this.#noteEarlier(kind, created_at);
     const templates = [
       this.#template(
         SERVER_ANNOUNCEMENT_KIND,
@@ -111,14 +137,17 @@ export class Announcer implements AsyncDisposable {
       ),
     ];
     for (const list of offered) {
-      const result = await this.#reader.list(list);
-      if (result !== undefined) templates.push(this.#template(list.kind, JSON.stringify(result)));
+      const template = await this.#listTemplate(list);
+      if (template !== undefined) templates.push(template);
     }
-    if (this.#options.relayList ?? true) {
-      templates.push(relayListTemplate(this.#options.pool.urls, this.#seconds()));
+    const { relayList = true, pool } = this.#options;
+    if (relayList !== false) {
+      const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
+      templates.push(relayListTemplate(urls, this.#createdAt(RELAY_LIST_KIND)));
     }
+    if (profile !== undefined) templates.push(...await this.#profileTemplates(profile));
     const receipt = await this.#publishAll(templates);
-    await this.#deleteStale();
+    await this.#deleteStale(found);
     for (const pool of this.#pools) void this.#followReconnects(pool);
     return receipt;
   }
@@ -132,9 +161,11 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
-    if (this.#options.relayList ?? true) kinds.push(RELAY_LIST_KIND);
-    const receipt = await this.#delete(kinds, reason);
+    const kinds = this.#options.profile === undefined
+      ? this.#kinds
+      : [...this.#kinds, PROFILE_KIND];
+    const found = await this.#findOwn(kinds);
+    const receipt = await this.#delete([...this.#current.values(), ...found ?? []], reason);
     this.#current.clear();
     return receipt;
   }
@@ -167,20 +198,30 @@ export class Announcer implements AsyncDisposable {
     this.#stale.clear();
     const templates: EventTemplate[] = [];
     for (const list of lists) {
-      const result = await this.#reader.list(list);
-      if (result === undefined) continue;
-      const content = JSON.stringify(result);
-      if (this.#current.get(list.kind)?.content !== content) {
-        templates.push(this.#template(list.kind, content));
-      }
+      const template = await this.#listTemplate(list);
+      if (template === undefined) continue;
+      if (this.#current.get(list.kind)?.content !== template.content) templates.push(template);
     }
     const { failures } = await this.#publishAll(templates);
     for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
   }
 
+  async #listTemplate(list: AnnouncedList): Promise<EventTemplate | undefined> {
+    const read = await this.#reader.list(list);
+    if (read === undefined) return undefined;
+    const { decorateResult } = this.#options;
+    const { result, tags } = decorateResult?.(list.method, read) ?? { result: read, tags: [] };
+    return this.#template(list.kind, JSON.stringify(result), tags);
+  }
+
   #template(kind: number, content: string, tags: Tags = []): EventTemplate {
-    const last = this.#current.get(kind)?.created_at ?? 0;
-    return { kind, created_at: Math.max(this.#seconds(), last + 1), tags, content };
+    return { kind, created_at: this.#createdAt(kind), tags, content };
+  }
+
+  /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
+  #createdAt(kind: number): number {
+    const last = this.#current.get(kind)?.created_at ?? this.#earlier.get(kind) ?? -1;
+    return Math.max(this.#seconds(), last + 1);
   }
 
   async #publishAll(templates: readonly EventTemplate[]): Promise<AnnouncementReceipt> {
@@ -210,47 +251,72 @@ export class Announcer implements AsyncDisposable {
     }
   }
 
-  /** Deletes the lists that an earlier run announced and this one does not have. */
-  async #deleteStale(): Promise<void> {
-    const gone = ANNOUNCED_LISTS.map(({ kind }) => kind).filter((kind) => !this.#current.has(kind));
-    if (gone.length > 0) await this.#delete(gone, "The server does not offer this any more");
+  /** The kinds that are announced. */
+  get #kinds(): readonly number[] {
+    const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
+    return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  async #delete(kinds: readonly number[], reason: string): Promise<AnnouncementReceipt> {
-    const author = await this.#options.signer.getPublicKey();
-    const found: NostrEvent[] = [];
-    for (const pool of this.#pools) {
-      try {
-        const filter = { kinds, authors: [author] };
-        found.push(...await pool.query([filter], { signal: this.#stop.signal }));
-      } catch (error) {
-        if (!(error instanceof CvmError)) throw error;
-        this.#report(error);
-      }
-    }
-    const ids = new Set(found.map(({ id }) => id));
-    const held = new Set(found.map(({ kind }) => kind));
-    for (const kind of kinds) {
-      const event = this.#current.get(kind);
-      if (event !== undefined) ids.add(event.id), held.add(kind);
-    }
-    if (ids.size === 0) return { published: [], failures: [] };
-    const newest = Math.max(...found.map(({ created_at }) => created_at), 0);
-    const deletion = await this.#options.signer.signEvent({
-      kind: DELETION_KIND,
-      created_at: Math.max(this.#seconds(), newest),
-      tags: [
-        ...[...ids].map((id) => ["e", id]),
-        ...[...held].map((kind) => ["a", `${kind}:${author}:`]),
-        ...[...held].map((kind) => ["k", String(kind)]),
-      ],
-      content: reason,
-    });
+  /** Deletes the lists that an earlier run announced and this one does not have. */
+  async #deleteStale(found: readonly NostrEvent[]): Promise<void> {
+    const stale = found.filter(({ kind }) => !this.#current.has(kind));
+    await this.#delete(stale, "The server does not offer this any more");
+  }
+
+  async #delete(events: readonly NostrEvent[], reason: string): Promise<AnnouncementReceipt> {
+    if (events.length === 0) return { published: [], failures: [] };
+    const deletion = await this.#options.signer.signEvent(
+      this.#dated(deletionDraft(events, reason)),
+    );
     return mergeReceipts(
       await Promise.all(
         this.#pools.map((pool) => this.#publishTo(pool, deletion, { all: true })),
       ),
     );
+  }
+
+  /** The new profile; nothing where no relay tells what it would take the place of. */
+  async #profileTemplates(profile: ProfileMetadata): Promise<EventTemplate[]> {
+    const found = await this.#findOwn([PROFILE_KIND]);
+    return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
+  }
+
+  /** What was deleted in this very second could not be announced in it: a deletion holds up to its own time. */
+  async #noteDeletions(): Promise<void> {
+    const author = await this.#options.signer.getPublicKey();
+    const addresses = new Map(
+      [...this.#kinds, PROFILE_KIND].map((kind) => [addressOf(kind, author), kind]),
+    );
+    const deletions = await this.#findOwn([DELETION_KIND], { "#a": [...addresses.keys()] }) ?? [];
+    for (const { created_at, tags } of deletions) {
+      for (const [name, value = ""] of tags) {
+        const kind = name === "a" ? addresses.get(value) : undefined;
+        if (kind !== undefined) this.#noteEarlier(kind, created_at);
+      }
+    }
+  }
+
+  #noteEarlier(kind: number, createdAt: number): void {
+    this.#earlier.set(kind, Math.max(createdAt, this.#earlier.get(kind) ?? 0));
+  }
+
+  /** The server's own genuine events that relays have; `undefined` when none of them can be asked, which is reported. */
+  async #findOwn(
+    kinds: readonly number[],
+    tags: Filter = {},
+  ): Promise<readonly NostrEvent[] | undefined> {
+    const filter = { ...tags, kinds, authors: [await this.#options.signer.getPublicKey()] };
+    let found: NostrEvent[] | undefined;
+    for (const pool of this.#pools) {
+      try {
+        const events = await pool.query([filter], { signal: this.#stop.signal });
+        found = [...found ?? [], ...events.filter((event) => verifyEvent(event))];
+      } catch (error) {
+        if (!(error instanceof CvmError)) throw error;
+        this.#report(error);
+      }
+    }
+    return found;
   }
 
   /** A relay that comes back, or comes late, gets what it missed. */
@@ -271,6 +337,10 @@ export class Announcer implements AsyncDisposable {
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#report(error);
     }
+  }
+
+  #dated({ kind, tags, content, notBefore = 0 }: EventDraft): EventTemplate {
+    return { kind, created_at: Math.max(this.#createdAt(kind), notBefore), tags, content };
   }
 
   #seconds(): number {

@@ -8,7 +8,11 @@ import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import type { JsonRpcMessage } from "../types.ts";
+import { ByteBudget } from "../transfer/limits.ts";
+import { frameOf } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
+import { infoTags, type ServerInfo } from "../wire/server_info.ts";
 import type { Tags } from "../wire/tags.ts";
 import { type AccessOptions, AccessPolicy } from "./access.ts";
 import { type Inbound, Inbox } from "./inbox.ts";
@@ -17,12 +21,16 @@ import {
   checkModes,
   chooseReplyWrap,
   type EncryptionMode,
+  type Features,
+  featureTags,
   type GiftWrapMode,
   type Modes,
   supportTags,
 } from "./modes.ts";
 import { Outbox } from "./outbox.ts";
-import { ServerSession, type Session } from "./session.ts";
+import type { ResultDecorator } from "./result_decorator.ts";
+import { ServerSession } from "./server_session.ts";
+import type { Session } from "./session.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -32,20 +40,8 @@ const SWEEP_MS = 60_000;
 /** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
 const REFUSALS_PER_SECOND = 20;
 
-/** What a server says of itself, for people (CEP-6). */
-export interface ServerInfo {
-  /** Its name. */
-  readonly name?: string;
-  /** What it does. */
-  readonly about?: string;
-  /** Its website's URL. */
-  readonly website?: string;
-  /** Its picture's URL. */
-  readonly picture?: string;
-}
-
 /** Options of {@linkcode listen}. */
-export interface ListenOptions {
+export interface ListenOptions extends Features {
   /** The server's key. */
   readonly signer: Signer;
   /** The relays to listen on: URLs, or a pool that stays open when the listener closes. */
@@ -70,6 +66,15 @@ export interface ListenOptions {
   readonly info?: ServerInfo;
   /** Further discovery tags. */
   readonly extraTags?: Tags;
+  /**
+   * Whether requests say in `params._meta` who made them: `clientPubkey` and
+   * `requestEventId` (CEP-16). What a client puts there itself is taken out in
+   * any case.
+   * @default {false}
+   */
+  readonly injectClientPubkey?: boolean;
+  /** Adds to results before they are sent, and tags to the events that carry them. */
+  readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
   readonly engine?: CryptoEngine;
   /** The clock, in milliseconds. Default: `Date.now`. */
@@ -146,6 +151,7 @@ class RelayListener implements Listener {
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, Promise<void>>();
   readonly #refusals: RateLimiter;
+  readonly #budget: ByteBudget;
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -157,10 +163,12 @@ class RelayListener implements Listener {
     this.pool = pool;
     this.#now = options.now ?? Date.now;
     this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
+    this.#budget = new ByteBudget(limits.maxBufferedBytes);
     this.serverTags = [
       ...infoTags(options.info),
       ...supportTags(modes),
       ...(options.extraTags ?? []),
+      ...featureTags(options),
     ];
     const common = { pool, signer: options.signer, engine: options.engine, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
@@ -241,8 +249,8 @@ class RelayListener implements Listener {
     const { message, event, wrapKind } = inbound;
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
     let session = this.#sessions.get(key);
-    if (isRequest(message)) {
-      const again = message.method === "initialize" && session?.initializeParams !== undefined;
+    if (isRequest(message) || frameOf(message)?.frameType === "start") {
+      const again = isInitialize(message) && session?.initializeParams !== undefined;
       if (session === undefined || again) session = this.#open(key, inbound, again);
     } else if (session?.expects(message) !== true) {
       session = [...this.#draining.get(key) ?? []].find((old) => old.expects(message)) ?? session;
@@ -257,12 +265,18 @@ class RelayListener implements Listener {
       this.#refuse(inbound, "Server is full: too many clients, try again later");
       return undefined;
     }
+    const { options, modes, limits } = this.#parts;
     const session: ServerSession = new ServerSession(inbound, {
       sessionId: `${inbound.event.pubkey.slice(0, 16)}-${++this.#opened}`,
       outbox: this.#outbox,
-      modes: this.#parts.modes,
-      limits: this.#parts.limits,
+      modes,
+      limits,
       serverTags: this.serverTags,
+      features: options,
+      decorateResult: options.decorateResult,
+      injectClientPubkey: options.injectClientPubkey ?? false,
+      budget: this.#budget,
+      onAssembled: (assembled) => this.#receive(assembled),
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });
@@ -322,8 +336,6 @@ class RelayListener implements Listener {
   }
 }
 
-function infoTags(info: ServerInfo = {}): Tags {
-  const { name, about, website, picture } = info;
-  return Object.entries({ name, about, website, picture })
-    .filter((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "");
+function isInitialize(message: JsonRpcMessage): boolean {
+  return isRequest(message) && message.method === "initialize";
 }

@@ -14,6 +14,7 @@ import type {
   ProgressToken,
   RequestId,
 } from "../types.ts";
+import { isObject } from "./json.ts";
 
 /** JSON-RPC error: the peer may not do this, or the server will not do it now. */
 export const SERVER_ERROR = -32000;
@@ -23,10 +24,6 @@ export const REQUEST_TIMEOUT = -32001;
 export const METHOD_NOT_FOUND = -32601;
 /** JSON-RPC error: something broke inside. */
 export const INTERNAL_ERROR = -32603;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isRequestId(value: unknown): value is RequestId {
   return typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
@@ -85,6 +82,37 @@ export function isJsonRpcMessage(value: unknown): value is JsonRpcMessage {
 export function progressTokenOf(request: JsonRpcRequest): ProgressToken | undefined {
   const token = request.params?._meta?.progressToken;
   return isRequestId(token) ? token : undefined;
+}
+
+/** The token of a client that asks for nothing but to be answered in parts begins so. */
+const TRANSFER_TOKEN_PREFIX = "cvm-transfer-";
+
+/**
+ * A token under which a request may be sent and answered in parts (CEP-22)
+ * although whoever made it wants no progress reports. Servers of this package
+ * know it by its beginning and report nothing; others may.
+ */
+export function transferToken(unique: string): string {
+  return `${TRANSFER_TOKEN_PREFIX}${unique}`;
+}
+
+/** Whether a token asks for no progress reports: see {@linkcode transferToken}. */
+export function isTransferToken(token: ProgressToken): boolean {
+  return typeof token === "string" && token.startsWith(TRANSFER_TOKEN_PREFIX);
+}
+
+/** A request with a progress token, or without one. */
+export function withProgressToken(
+  request: JsonRpcRequest,
+  progressToken: ProgressToken | undefined,
+): JsonRpcRequest {
+  const { _meta, ...params } = request.params ?? {};
+  const { progressToken: _, ...others } = _meta ?? {};
+  const meta = progressToken === undefined ? others : { ...others, progressToken };
+  return {
+    ...request,
+    params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
+  };
 }
 
 /** A request with another id, and with another progress token where it has one. */

@@ -14,6 +14,11 @@ export const SUPPORT_ENCRYPTION = "support_encryption";
 /** Says that the sender understands ephemeral gift wraps (CEP-19). */
 export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
+/** Says that the sender takes messages in parts (CEP-22). */
+export const SUPPORT_OVERSIZED_TRANSFER = "support_oversized_transfer";
+/** Says that the sender takes open streams (CEP-41). */
+export const SUPPORT_OPEN_STREAM = "support_open_stream";
+
 /** Makes equal messages different events; it says nothing of its sender. */
 export const SALT = "salt";
 
@@ -23,6 +28,11 @@ const SUPPORT_PREFIX = "support_";
 /** The first value of a tag, or `undefined` when there is no such tag. */
 export function tagValue(tags: Tags, name: string): string | undefined {
   return tags.find((tag) => tag[0] === name)?.[1];
+}
+
+/** The first values of all tags of a name. */
+export function tagValues(tags: Tags, name: string): string[] {
+  return tags.flatMap((tag) => tag[0] === name && tag[1] !== undefined ? [tag[1]] : []);
 }
 
 /** Whether a flag is set. Flags count only as tags of one element: `["support_encryption"]`. */
@@ -38,6 +48,11 @@ export function isAddressedTo(event: NostrEvent, publicKey: string): boolean {
 /** Whether an event has any `p` tag at all. */
 export function isAddressed(event: NostrEvent): boolean {
   return event.tags.some((tag) => tag[0] === "p");
+}
+
+/** What an `a` tag calls a replaceable event (NIP-01). */
+export function addressOf(kind: number, author: string): string {
+  return `${kind}:${author}:`;
 }
 
 /** What a message's tags say about its sender: all of them but `p`, `e` and `salt` (CEP-35). Unknown ones are kept. */
