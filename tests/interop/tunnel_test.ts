@@ -133,6 +133,13 @@ async function surveyFixture(surveyor: Surveyor): Promise<void> {
     return JSON.stringify(content).includes("not needed any more");
   }, "the cancellation");
   await surveyor.ask("tools/call", { name: "test_unknown", "x-future": [{ a: null }] });
+  // None fits one event. With a progress token the transfer would report its own progress.
+  for (
+    const [name, args] of [
+      ["test_large", { size: 100_000 }],
+      ["test_unknown", { large: "é\\".repeat(50_000) }],
+    ] as const
+  ) await surveyor.ask("tools/call", { name, arguments: args });
 }
 
 /** Two servers that are to be the same. */

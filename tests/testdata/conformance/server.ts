@@ -1,6 +1,6 @@
 // The server that the MCP conformance suite asks for, with the official SDK: over stdio, or with `--http` over
 // Streamable HTTP on a free port, which is printed. Beside what the suite names it has what the suite does not look at:
-// `test_roots`, `test_add_tool` (list_changed), `test_wait` (never answers; `test_cancelled` says which calls were
+// `test_roots`, `test_large`, `test_add_tool` (list_changed), `test_wait` (never answers; `test_cancelled` says which calls were
 // cancelled), `test_update_resource`, pages of two resources, and `test_unknown` with fields that no specification names.
 import { setTimeout as sleep } from "node:timers/promises";
 // @ts-types="@modelcontextprotocol/sdk/server"
@@ -110,6 +110,7 @@ const SCHEMAS: Record<string, InputSchema> = {
   test_wait: object(),
   test_cancelled: object(),
   test_update_resource: object({ uri: string }),
+  test_large: object({ size: { type: "integer" } }),
   test_unknown: object(),
 };
 
@@ -295,6 +296,8 @@ function makeServer(): Server {
           return [];
         case "test_cancelled":
           return [text(cancelled)];
+        case "test_large":
+          return [text("é\\".repeat(Number(args.size)))];
         case "test_update_resource":
           await server.sendResourceUpdated({ uri: String(args.uri) });
           return [text("updated")];
@@ -305,7 +308,7 @@ function makeServer(): Server {
     if (params.name === "test_unknown") {
       return {
         content: [],
-        "x-future": { deep: [1, { _: null }] },
+        "x-future": { deep: [1, { _: null }], args },
         _meta: { "x/y": params._meta },
       };
     }
