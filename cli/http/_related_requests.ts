@@ -30,6 +30,11 @@ export class RelatedRequests {
   /** Questions of the server, and the requests in whose streams they were asked. */
   readonly #questions = new Map<RequestId, RequestId | undefined>();
 
+  /** How many requests wait for an answer. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   /** Whether a request waits for its answer. */
   has(id: RequestId): boolean {
     return this.#waiting.has(id);

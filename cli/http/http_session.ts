@@ -13,10 +13,10 @@ import type { JsonRpcMessage, Transport } from "../../transport/types.ts";
 import {
   cancelledRequestOf,
   errorResponse,
+  isRequest,
   isResponse,
   SERVER_ERROR,
 } from "../../transport/wire/message.ts";
-import { errorBody } from "./_error_body.ts";
 import { EventMemory } from "./event_memory.ts";
 import { RelatedRequests } from "./_related_requests.ts";
 import { watchBody } from "./_watched_body.ts";
@@ -45,10 +45,10 @@ export interface HttpSessionLimits {
    */
   readonly maxBufferedBytes?: number;
   /**
-   * HTTP exchanges that may be open at the same time.
+   * Requests that may wait for an answer at the same time; more are refused.
    * @default {128}
    */
-  readonly maxExchanges?: number;
+  readonly maxInFlight?: number;
 }
 
 /** Options of an {@linkcode HttpSession}. */
@@ -118,11 +118,7 @@ export class HttpSession implements Transport {
 
   /** Answers an HTTP request of the client. */
   async handle(request: Request): Promise<Response> {
-    const { maxExchanges = 128, maxBufferedBytes = 16_777_216, now } = this.#options;
-    if (this.#exchanges >= maxExchanges) {
-      const reason = `more than ${maxExchanges} requests at the same time`;
-      return Response.json(errorBody(`Refused: ${reason}`), { status: 429 });
-    }
+    const { maxBufferedBytes = 16_777_216, now } = this.#options;
     const listens = this.#listens(request);
     this.#usedAt = now();
     this.#exchanges++;
@@ -205,7 +201,14 @@ export class HttpSession implements Transport {
   }
 
   #fromClient(message: JsonRpcMessage): void {
+    const { maxInFlight = 128 } = this.#options;
+    const tooMany = isRequest(message) && this.#related.size >= maxInFlight;
     this.#related.fromClient(message);
+    if (tooMany) {
+      const reason = `Refused: more than ${maxInFlight} requests at the same time`;
+      void this.send(errorResponse(message.id, SERVER_ERROR, reason));
+      return;
+    }
     this.onmessage?.(message);
     const cancelled = cancelledRequestOf(message);
     if (cancelled === undefined || !this.#related.has(cancelled)) return;

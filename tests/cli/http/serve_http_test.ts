@@ -198,18 +198,6 @@ Deno.test("serveHttp() forgets a client that is not heard of again, and no other
   await until(() => server.endpoint.sessions.length === 0);
 });
 
-Deno.test("serveHttp() refuses what is too much for one client", async () => {
-  await using server = startEndpoint({ maxExchanges: 2 });
-  const { url } = server.endpoint;
-  const session = await initialize(url);
-  await until(() => server.sessions[0]?.isOpen === false);
-  await using _first = new EventReader(await send(url, request(1, "hold"), session));
-  await using _second = new EventReader(await send(url, request(2, "hold"), session));
-  const refused = await send(url, request(3), session);
-  assertEquals(refused.status, 429);
-  assertStringIncludes(await refused.text(), "more than 2 requests");
-});
-
 Deno.test("serveHttp() ends a stream whose client does not read", async () => {
   await using server = startEndpoint({ maxBufferedBytes: 100_000 });
   const { url } = server.endpoint;

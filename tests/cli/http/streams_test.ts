@@ -164,6 +164,22 @@ Deno.test("HttpSession ends the stream of a request that its client cancels", as
   assertEquals(server.received.at(-1), cancelled);
 });
 
+Deno.test("HttpSession refuses requests beyond its bound, and nothing else", async () => {
+  await using server = startEndpoint({ maxInFlight: 2 });
+  const { url } = server.endpoint;
+  const session = await initialize(url);
+  await using first = new EventReader(await send(url, request(1, "hold"), session));
+  await using _second = new EventReader(await send(url, request(2, "hold"), session));
+  await using refused = new EventReader(await send(url, request(3), session));
+  const message = "Refused: more than 2 requests at the same time";
+  assertEquals((await refused.next())?.error, { code: -32000, message });
+  const cancelled = notification("notifications/cancelled", { requestId: 1 });
+  await (await send(url, cancelled, session)).body?.cancel();
+  assertEquals((await first.next())?.id, 1);
+  await using third = new EventReader(await send(url, request(3), session));
+  assertEquals((await third.next())?.id, 3);
+});
+
 Deno.test("HttpSession lets a client take up a stream that broke off", async () => {
   await using server = startEndpoint();
   const { url } = server.endpoint;
