@@ -115,7 +115,7 @@ export function serverOptions(
 }
 
 /** A time in seconds, parsed to milliseconds. */
-function seconds(): ValueParser<"sync", number> {
+export function seconds(): ValueParser<"sync", number> {
   const inner = float({ metavar: "SECONDS", min: 0.001, max: 86_400 });
   return {
     mode: "sync",

@@ -199,3 +199,29 @@ Deno.test("McpGateway.start() fails with the reason when the MCP server can't be
     "did not answer initialize within 30 ms",
   );
 });
+
+Deno.test("McpGateway.close() waits until the MCP servers of its clients have ended", async () => {
+  await using relay = new MemoryRelay();
+  const open = new Set<InMemoryTransport>();
+  await using running = await startGateway(relay, {
+    perClient: true,
+    upstream: async () => {
+      const [ours, theirs] = InMemoryTransport.createLinkedPair();
+      await fixtureServer().connect(theirs);
+      open.add(ours);
+      const close = ours.close.bind(ours);
+      ours.close = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100)); // as a process takes its time
+        await close();
+        open.delete(ours);
+      };
+      return ours;
+    },
+  });
+  await using one = await connect(relay, running.gateway.publicKey);
+  await using two = await connect(relay, running.gateway.publicKey);
+  await Promise.all([one, two].map(({ client }) => client.ping()));
+  assertEquals(open.size, 2);
+  await running.gateway.close();
+  assertEquals(open.size, 0);
+});
