@@ -244,8 +244,8 @@ export class NostrClientTransport implements Transport {
    * const network = { relays: [relay.url], pool: { webSocket: relay.webSocket } };
    * await using server = await serve((session) => {
    *   const mcp = new McpServer({ name: "counter", version: "1.0.0" });
-   *   mcp.registerTool("count", {}, async ({ requestId }) => {
-   *     const stream = session.openStream(requestId);
+   *   mcp.registerTool("count", {}, async (extra: { requestId: string | number }) => {
+   *     const stream = session.openStream(extra.requestId);
    *     for (const word of ["one", "two"]) await stream.write(word);
    *     return { content: [{ type: "text", text: "done" }] };
    *   });

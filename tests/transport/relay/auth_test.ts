@@ -63,7 +63,7 @@ Deno.test("F37: AUTH is done after CLOSED auth-required, and 1059 arrives", asyn
   assertEquals(auth.tags[1]?.[0], "challenge");
 });
 
-Deno.test("F37: a relay that wants AUTH before anything is served, after each reconnect too", async () => {
+Deno.test("F37, NIP42-1: a relay that wants AUTH before anything is served, after each reconnect too", async () => {
   await using relay = new MemoryRelay({ requireAuth: true });
   await using pool = poolOn([relay], { signer: PrivateKeySigner.generate() });
   const heard = collect();
