@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 // @ts-types="@modelcontextprotocol/sdk/client"
 import { Client } from "@modelcontextprotocol/sdk/client";
-// @ts-types="@modelcontextprotocol/sdk/client/stdio"
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { ChildProcessTransport } from "../../cli/child_process.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { isAlive, serverCommand, temporaryFolder, until } from "./helpers.ts";
@@ -71,11 +70,11 @@ Deno.test("F29: a proxy writes nothing but JSON-RPC to stdout, and ends when std
 
   // F29: the same with the official client as the host, which ends by closing stdin.
   const [command, ...rest] = PROGRAM;
-  const transport = new StdioClientTransport({
+  // Its own stdio transport leaves a timer behind; ours starts and ends a process the same way.
+  const transport = new ChildProcessTransport({
     command,
     args: [...rest, "proxy", nprofile],
     env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder.path },
-    stderr: "ignore",
   });
   const host = new Client({ name: "host", version: "1.0.0" });
   await host.connect(transport);
@@ -83,7 +82,7 @@ Deno.test("F29: a proxy writes nothing but JSON-RPC to stdout, and ends when std
   const result = await host.callTool({ name: "echo", arguments: { text: "through the proxy" } });
   assertStringIncludes(JSON.stringify(result.content), "through the proxy");
   await host.close();
-  await until(() => pid === null || !isAlive(pid));
+  assert(pid !== undefined && !isAlive(pid));
 
   gateway.child.kill("SIGTERM");
   await gateway.endInput();
