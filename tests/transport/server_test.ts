@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { SessionError } from "../../errors.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
@@ -417,4 +418,16 @@ Deno.test("F15: a message that two relays deliver runs once, in every mode", asy
     await session.client.ping();
   }
   assertEquals(log.echoed, ["by two relays, optional", "by two relays, disabled"]);
+});
+
+Deno.test("NostrServerTransport.close() while it starts leaves nothing that listens", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const starting = assertRejects(() => transport.start(), SessionError, "while it was starting");
+  await transport.close();
+  await starting;
+  await until("the relay has no connection left", () => relay.openConnectionCount === 0);
 });

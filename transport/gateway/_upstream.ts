@@ -54,6 +54,7 @@ export class Upstream {
   readonly #ended = new AbortController();
   #lastError: UpstreamError | undefined;
   #opened = false;
+  #closing: Promise<void> | undefined;
   #onHandshake: ((response: JsonRpcResponse) => void) | undefined;
 
   private constructor(transport: Transport, handlers: UpstreamHandlers) {
@@ -127,8 +128,12 @@ export class Upstream {
     await this.#send(message);
   }
 
-  /** Ends the connection. Idempotent. */
-  async close(): Promise<void> {
+  /** Ends the connection; each call resolves when it has ended. Idempotent. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     const first = !this.#ended.signal.aborted;
     this.#ended.abort(new SessionError("CLOSED", "the gateway was closed"));
     if (first) await this.#transport.close();
