@@ -26,6 +26,14 @@ export interface ServerConnection {
   readonly key: StoredKey;
 }
 
+/** How long a server is waited for. */
+export interface ServerWaits {
+  /** For the answer to `initialize`, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** For a relay to take a message, in milliseconds. Default: that of the pool. */
+  readonly publishTimeoutMs?: number;
+}
+
 /** How the command line connects to relays. */
 export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOptions {
   return { webSocket: openWebSocket, connectTimeoutMs, fetchRelayInfo };
@@ -40,6 +48,7 @@ export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOp
 export async function prepareConnection(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
+  { handshakeTimeoutMs, publishTimeoutMs }: ServerWaits,
 ): Promise<ServerConnection> {
   const config = await loadConfig(io.env);
   const server = await resolveServer(args.server, {
@@ -50,7 +59,7 @@ export async function prepareConnection(
   });
   const key = await loadOrCreateKey({
     file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
+    defaultFile: () => clientKeyFile(io.env),
     env: io.env,
   });
   const known = config.relays ?? DEFAULT_RELAYS;
@@ -63,8 +72,8 @@ export async function prepareConnection(
     encryption: args.encryption,
     giftWrap: args.giftWrap,
     stateless: args.stateless,
-    handshakeTimeoutMs: Math.min(args.timeoutMs, 15_000),
-    pool: poolOptions(args),
+    handshakeTimeoutMs,
+    pool: { ...poolOptions(args), publishTimeoutMs },
   });
   return { transport, server, key };
 }

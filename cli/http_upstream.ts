@@ -121,10 +121,12 @@ export class HttpUpstream implements Transport {
   /** A body that ends the connection when it breaks off: the answer in it will never come. */
   #watched(body: ReadableStream<Uint8Array>, init: RequestInit): ReadableStream<Uint8Array> {
     const reader = body.getReader();
+    let unwanted = false;
     return new ReadableStream({
       pull: async (controller) => {
         try {
           const { value, done } = await reader.read();
+          if (unwanted) return;
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (cause) {
@@ -134,7 +136,10 @@ export class HttpUpstream implements Transport {
           }
         }
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel: (reason) => {
+        unwanted = true;
+        return reader.cancel(reason);
+      },
     });
   }
 

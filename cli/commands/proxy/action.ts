@@ -16,7 +16,9 @@ const PARENT_CHECK_MS = 1_000;
 
 /** Runs the proxy until standard input ends, the host dies, or the connection does. */
 export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
-  const { transport, key } = await prepareConnection(args, io);
+  const { transport, key } = await prepareConnection(args, io, {
+    handshakeTimeoutMs: args.timeoutMs,
+  });
   if (key.warning !== undefined) await io.stderr.write(`cvm: ${key.warning}\n`);
   await io.stderr.write(
     `cvm: proxy to ${formatNpub(transport.serverPublicKey)} as ${
