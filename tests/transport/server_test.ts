@@ -431,3 +431,100 @@ Deno.test("NostrServerTransport.close() while it starts leaves nothing that list
   await starting;
   await until("the relay has no connection left", () => relay.openConnectionCount === 0);
 });
+
+Deno.test("F09: initialize over and over does not open more sessions than a server has room for", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxSessions: 3 },
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const rounds = 6;
+  for (let round = 0; round < rounds; round++) {
+    const params = {
+      protocolVersion: "2025-06-18",
+      capabilities: {},
+      clientInfo: { name: "greedy", version: "1" },
+    };
+    const initialize = { jsonrpc: "2.0", id: `i${round}`, method: "initialize", params };
+    peer.publish(await peer.message(server.publicKey, initialize));
+    const slow = {
+      jsonrpc: "2.0",
+      id: `s${round}`,
+      method: "tools/call",
+      params: { name: "slow" },
+    };
+    peer.publish(await peer.message(server.publicKey, slow));
+  }
+  await until("every call runs", () => log.started === rounds);
+  const answers = peer.received.map(({ content }) => JSON.parse(content));
+  assertEquals(answers.filter(({ result }) => result !== undefined).length, 3);
+  const refused = answers.filter(({ error }) => error !== undefined);
+  assertEquals(refused.map(({ id }) => id), ["i3", "i4", "i5"]);
+  assertStringIncludes(refused[0].error.message, "earlier sessions");
+});
+
+Deno.test("F09: what waits for authorization is bounded, for each client", async () => {
+  await using relay = new MemoryRelay();
+  let asked = 0;
+  const verdict = Promise.withResolvers<boolean>();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxQueued: 4 },
+    access: {
+      authorize: () => {
+        asked += 1;
+        return verdict.promise;
+      },
+      answerRefused: true,
+    },
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  for (let id = 0; id < 10; id++) {
+    peer.publish(await peer.message(server.publicKey, { jsonrpc: "2.0", id, method: "ping" }));
+  }
+  await until("what is too much is refused", () => peer.received.length === 6);
+  assertEquals(asked, 1);
+  verdict.resolve(true);
+  await until("what waited is answered", () => peer.received.length === 10);
+  assertEquals(asked, 4);
+});
+
+Deno.test("F09: NostrServerTransport takes no more subscriptions of a client than its bound", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const subscribed: string[] = [];
+  transport.onmessage = (message) => {
+    if (message.method !== "resources/subscribe") return;
+    subscribed.push(message.params.uri);
+    void transport.send({ jsonrpc: "2.0", id: message.id, result: {} });
+  };
+  await transport.start();
+  const { publicKey } = transport.server!;
+  await using peer = await RawPeer.open(relay);
+  const subscribe = async (id: number, uri: string) =>
+    peer.publish(
+      await peer.message(publicKey, {
+        jsonrpc: "2.0",
+        id,
+        method: "resources/subscribe",
+        params: { uri },
+      }),
+    );
+  for (let id = 0; id < 258; id++) await subscribe(id, `test://${id}`);
+  await subscribe(258, "test://0"); // which it has
+  await subscribe(259, `test://${"x".repeat(5_000)}`);
+  await until("all are answered", () => peer.received.length === 260, 10_000);
+  const refused = peer.received.map(({ content }) => JSON.parse(content)).filter(({ error }) =>
+    error
+  );
+  assertEquals(refused.map(({ id }) => id).sort(), [256, 257, 259]);
+  assertEquals(subscribed.length, 257);
+  await transport.close();
+});
