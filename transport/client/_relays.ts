@@ -52,13 +52,16 @@ export async function resolveRelays(sources: RelaySources): Promise<readonly str
   const { discoveryRelays = DEFAULT_DISCOVERY_RELAYS, fallbackRelays, signal, engine } = sources;
   const fallback = fallbackRelays ?? discoveryRelays;
   if (discoveryRelays.length > 0) {
-    await using pool = new RelayPool(discoveryRelays, sources.poolOptions);
+    // Not `await using`: Node 22 and some browsers can't read it.
+    const pool = new RelayPool(discoveryRelays, sources.poolOptions);
     try {
       const found = await fetchRelayList(pool, sources.server, { signal, engine });
       if (found !== undefined && found.length > 0) return found;
     } catch (error) {
       if (!(error instanceof CvmError) || fallbackRelays === undefined) throw error;
       logger.warn("the server's relays could not be looked up: {error}", { error });
+    } finally {
+      await pool.close();
     }
   }
   if (fallback.length > 0) return fallback;
