@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { SessionError } from "../../errors.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
+import type { Session } from "../../transport/session/session.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
   connect,
@@ -527,4 +528,75 @@ Deno.test("F09: NostrServerTransport takes no more subscriptions of a client tha
   assertEquals(refused.map(({ id }) => id).sort(), [256, 257, 259]);
   assertEquals(subscribed.length, 257);
   await transport.close();
+});
+
+Deno.test("F04: what a server says unasked stays encrypted, though the client's key speaks plain meanwhile", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const secret = await peer.message(server.publicKey, echo(1, "secret"));
+  peer.publish(peer.wrap(secret, server.publicKey));
+  await until("the encrypted one is answered", () => peer.received.length === 1);
+  peer.publish(await peer.message(server.publicKey, echo(2, "open")));
+  await until("the plain one is answered", () => peer.received.length === 2);
+  const [encrypted] = sessions;
+  assertEquals(encrypted?.encrypted, true);
+  await encrypted.send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+  await until("the notification comes", () => peer.received.length === 3);
+  assertEquals(peer.received[2]?.kind, 21059);
+});
+
+Deno.test("F05: progress of a request that nobody waits for is not sent", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const asked = await peer.message(server.publicKey, echo(1, "x"));
+  peer.publish(asked);
+  await until("the answer comes", () => peer.received.length === 1);
+  for (const progressToken of [asked.id, 1]) {
+    const params = { progressToken, progress: 1 };
+    await sessions[0]?.send({ jsonrpc: "2.0", method: "notifications/progress", params });
+  }
+  peer.publish(await peer.message(server.publicKey, echo(2, "y")));
+  await until("the second answer comes", () => peer.received.length === 2);
+  assertEquals(JSON.parse(peer.received[1]!.content).id, 2);
+});
+
+Deno.test("F38: second deliveries and what is for others cost no cryptography", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  let opened = 0;
+  const counting = {
+    getPublicKey: () => signer.getPublicKey(),
+    signEvent: signer.signEvent.bind(signer),
+    nip44: {
+      encrypt: signer.nip44.encrypt.bind(signer.nip44),
+      decrypt: (peer: string, payload: string) => {
+        opened += 1;
+        return signer.nip44.decrypt(peer, payload);
+      },
+    },
+  };
+  await using server = await serve(() => fixtureServer(), { signer: counting, ...network(relay) });
+  relay.faults.set({ ignoreTagFilters: true });
+  await using peer = await RawPeer.open(relay);
+  const inner = await peer.message(server.publicKey, echo(1, "x"));
+  const wrap = peer.wrap(inner, server.publicKey);
+  for (let copy = 0; copy < 3; copy++) relay.deliver(wrap);
+  const stranger = PrivateKeySigner.generate().pubkey;
+  peer.publish(peer.wrap(await peer.message(stranger, echo(2, "y")), stranger));
+  const last = peer.wrap(await peer.message(server.publicKey, echo(3, "z")), server.publicKey);
+  peer.publish(last);
+  await until("both are answered", () => {
+    return peer.received.filter(({ tags }) => tags[0]?.[1] === peer.pubkey).length === 2;
+  });
+  assertEquals(opened, 2);
 });

@@ -35,7 +35,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     defaultFile: () => gatewayKeyFile(args.target, io.env),
     env: io.env,
   });
-  if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
+  if (key.warning !== undefined) await output.warn(key.warning);
   const { name, about, website, picture, encryption, giftWrap, perClient, startTimeoutMs } = args;
   await using gateway = new McpGateway({
     signer: key.signer,

@@ -40,7 +40,7 @@ export async function runInspect(args: InspectArguments, io: CliIo): Promise<voi
   const connection = await prepareConnection(args, io, { handshakeTimeoutMs, publishTimeoutMs });
   const output = new Output(io, args.format);
   const { warning } = connection.key;
-  if (warning !== undefined) await output.note(`cvm: ${warning}`);
+  if (warning !== undefined) await output.warn(warning);
   const client = new Client({ name: "cvm-inspect", version: VERSION });
   const stop = () => void client.close();
   io.signal.addEventListener("abort", stop, { once: true });

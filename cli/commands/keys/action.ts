@@ -85,7 +85,7 @@ async function readKey(
       `there is no key file ${file}; make one with: cvm keys generate`,
     );
   }
-  if (found.warning !== undefined) await output.note(`cvm: ${found.warning}`);
+  if (found.warning !== undefined) await output.warn(found.warning);
   return found.key;
 }
 
