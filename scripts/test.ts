@@ -86,6 +86,7 @@ const doctests = targets.length > 0 ? undefined : await run([
   "--no-prompt",
   "--doc",
   "README.md",
+  "docs/LIBRARY.md",
   "mod.ts",
   "errors.ts",
   "crypto",
