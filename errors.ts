@@ -18,7 +18,8 @@
  * - `SUBSCRIPTION_REFUSED`: no relay granted a subscription.
  * - `SERVER_NOT_ANSWERING`: relays work, the server does not answer.
  * - `ENCRYPTION_MISMATCH`: both sides can't agree on how to encrypt.
- * - `MESSAGE_TOO_LARGE`: a message does not fit an event.
+ * - `MESSAGE_TOO_LARGE`: a message does not fit an event, and can't be sent in parts either.
+ * - `TRANSFER_FAILED`: a message in parts, or a stream, did not arrive whole.
  * - `NOT_FOUND`: something that was looked up does not exist.
  * - `UPSTREAM_FAILED`: the MCP server behind a gateway could not be started or died.
  * - `LIMIT_REACHED`: a configured bound was hit.
@@ -40,6 +41,7 @@ export type ErrorCode =
   | "SERVER_NOT_ANSWERING"
   | "ENCRYPTION_MISMATCH"
   | "MESSAGE_TOO_LARGE"
+  | "TRANSFER_FAILED"
   | "NOT_FOUND"
   | "UPSTREAM_FAILED"
   | "LIMIT_REACHED"
@@ -66,7 +68,7 @@ export class CvmError extends Error {
   }
 }
 
-/** A key, a server name or a relay URL that can't be used. */
+/** What somebody gave can't be used: a key, a server name, a relay URL, a setting, a text that is too long. */
 export class InputError extends CvmError {
   /** The name of the class. */
   override name = "InputError";

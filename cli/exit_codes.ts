@@ -45,6 +45,7 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   SERVER_NOT_ANSWERING: EXIT.unreachable,
   ENCRYPTION_MISMATCH: EXIT.refused,
   MESSAGE_TOO_LARGE: EXIT.refused,
+  TRANSFER_FAILED: EXIT.integrity,
   NOT_FOUND: EXIT.refused,
   UPSTREAM_FAILED: EXIT.unreachable,
   LIMIT_REACHED: EXIT.refused,

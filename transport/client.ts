@@ -5,40 +5,43 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { CryptoEngine } from "../crypto/engine.ts";
 import type { NostrEvent } from "../crypto/event.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND } from "../crypto/gift_wrap.ts";
 import { parseServerAddress } from "../crypto/keys.ts";
-import type { Signer } from "../crypto/signer.ts";
 import { CvmError, SessionError } from "../errors.ts";
+import { Acquaintance } from "./client/_acquaintance.ts";
 import { diagnoseSilence } from "./client/_diagnosis.ts";
+import { type Pending, PendingRequests } from "./client/_pending.ts";
 import { resolveRelays } from "./client/_relays.ts";
 import { statelessInitializeResult } from "./client/_stateless.ts";
+import { ClientTransfers } from "./client/_transfers.ts";
 import { WrapChoice } from "./client/_wrap_choice.ts";
+import type { NostrClientTransportOptions } from "./client/options.ts";
 import { type Announcement, fetchAnnouncement } from "./discovery/announcement.ts";
 import { RelayPool, type RelayPoolOptions } from "./relay/pool.ts";
 import { type Inbound, Inbox } from "./session/inbox.ts";
 import { resolveLimits, type SessionLimits } from "./session/limits.ts";
-import {
-  checkModes,
-  type EncryptionMode,
-  type GiftWrapMode,
-  type Modes,
-  supportTags,
-} from "./session/modes.ts";
-import { Outbox, type Posted } from "./session/outbox.ts";
+import { checkModes, featureTags, type Modes, supportTags } from "./session/modes.ts";
+import { type Envelope, Outbox } from "./session/outbox.ts";
 import type { JsonRpcMessage, JsonRpcRequest, RequestId, Transport } from "./types.ts";
+import { type Frame, frameOf, OVERSIZED_TRANSFER } from "./wire/frames.ts";
 import {
   cancelledRequestOf,
   errorResponse,
+  INTERNAL_ERROR,
+  isNotification,
   isRequest,
   isResponse,
+  progressOf,
   REQUEST_TIMEOUT,
 } from "./wire/message.ts";
-import { discoveryTags, hasSupportFlag, type Tags, tagValue } from "./wire/tags.ts";
+import type { ServerInfo } from "./wire/server_info.ts";
+import { type Tags, tagValue } from "./wire/tags.ts";
 import { randomSalt } from "./wire/unique_events.ts";
 
+export type { NostrClientTransportOptions } from "./client/options.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { ServerInfo } from "./wire/server_info.ts";
 export type { Tags } from "./wire/tags.ts";
 export { DEFAULT_DISCOVERY_RELAYS } from "./discovery/relay_list.ts";
 
@@ -48,65 +51,8 @@ const logger = getLogger(["cvm", "transport"]);
 const ANNOUNCEMENT_WAIT_MS = 500;
 /** After so many milliseconds without an answer, an unknown server gets the first message in the other gift wrap too. */
 const OTHER_WRAP_AFTER_MS = 1_500;
-/** A server that introduces itself so many times in a row does it always, and has not forgotten us. */
-const MAX_INTRODUCTIONS = 3;
 /** Requests of the server whose answers are remembered to be addressed. */
 const MAX_QUESTIONS = 1_000;
-
-/** Options of a {@linkcode NostrClientTransport}. */
-export interface NostrClientTransportOptions {
-  /** The client's key. */
-  readonly signer: Signer;
-  /** The server: hex, npub, nprofile or naddr. The relay hints of the last two are used. */
-  readonly server: string;
-  /** The relays to meet the server on: URLs, or a pool that stays open when the transport closes. Default: looked up. */
-  readonly relays?: readonly string[] | RelayPool;
-  /** Where to look up the server's relays when neither `relays` nor hints name them. Default: {@linkcode DEFAULT_DISCOVERY_RELAYS}. */
-  readonly discoveryRelays?: readonly string[];
-  /** The relays to use when the lookup finds none. Default: the discovery relays. */
-  readonly fallbackRelays?: readonly string[];
-  /** How to connect, when no pool is given. */
-  readonly pool?: RelayPoolOptions;
-  /**
-   * Whether messages are encrypted.
-   * @default {"optional"}
-   */
-  readonly encryption?: EncryptionMode;
-  /**
-   * Which gift wraps are used.
-   * @default {"optional"}
-   */
-  readonly giftWrap?: GiftWrapMode;
-  /**
-   * Whether to skip the MCP handshake: `initialize` is answered here, from the
-   * server's announcement where there is one.
-   * @default {false}
-   */
-  readonly stateless?: boolean;
-  /**
-   * How long the server may take to answer `initialize`, in milliseconds.
-   * After that the request fails with an error that says what is likely wrong.
-   * @default {15000}
-   */
-  readonly handshakeTimeoutMs?: number;
-  /** The bounds that differ from the defaults. */
-  readonly limits?: Partial<SessionLimits>;
-  /** The engine that verifies and wraps. Default: the pure one. */
-  readonly engine?: CryptoEngine;
-  /** The clock, in milliseconds. Default: `Date.now`. */
-  readonly now?: () => number;
-}
-
-interface Pending {
-  readonly id: RequestId;
-  readonly method: string;
-  /** Ends the wait for the relay's OK: who was answered has been heard. */
-  readonly onAnswered: () => void;
-  /** Fails the request when the server stays silent; only the first one and `initialize` have it. */
-  timer?: ReturnType<typeof setTimeout>;
-  /** Sends the request in the other gift wrap too. */
-  retryTimer?: ReturnType<typeof setTimeout>;
-}
 
 /**
  * An MCP transport from a client to one server. Give it to a `Client` of the
@@ -144,19 +90,17 @@ export class NostrClientTransport implements Transport {
   readonly #hints: readonly string[];
   readonly #stop = new AbortController();
   readonly #wraps: WrapChoice;
-  /** Requests that wait for an answer, by the id of their event. */
-  readonly #pending = new Map<string, Pending>();
+  readonly #acquaintance = new Acquaintance();
+  readonly #pending = new PendingRequests();
+  /** `undefined` when messages in parts are switched off. */
+  readonly #transfers: ClientTransfers | undefined;
   /** Requests of the server, and the events they came in. */
   readonly #questions = new Map<RequestId, string>();
+  readonly #salt = randomSalt();
   #pool: RelayPool | undefined;
   #inbox: Inbox | undefined;
   #outbox: Outbox | undefined;
-  #announcement: Announcement | undefined;
-  #serverTags: Tags | undefined;
   #initialize: JsonRpcRequest | undefined;
-  #introduce = true;
-  #introductions = 0;
-  #heard = false;
 
   /**
    * Prepares it; nothing happens yet.
@@ -173,6 +117,16 @@ export class NostrClientTransport implements Transport {
     this.#limits = resolveLimits(options.limits);
     this.#now = options.now ?? Date.now;
     this.#wraps = new WrapChoice(this.#modes);
+    this.#transfers = options.oversizedTransfer === false ? undefined : new ClientTransfers({
+      limits: this.#limits,
+      pending: this.#pending,
+      salt: this.#salt,
+      reply: (frame, { event }) =>
+        this.#sendBeside(frame, [["e", tagValue(event.tags, "e") ?? event.id]]),
+      onAnswer: (answer, pending) => this.#answer(answer, pending),
+      onFailed: (pending, error) => this.#fail(pending, error, INTERNAL_ERROR),
+      onProgress: (report) => this.onmessage?.(report),
+    });
   }
 
   /** The relays in use. @throws {SessionError} CLOSED before `start()`. */
@@ -183,17 +137,17 @@ export class NostrClientTransport implements Transport {
 
   /** What the server said of itself with its first message: all tags but `p` and `e` (CEP-35); empty before that. */
   get serverTags(): Tags {
-    return this.#serverTags ?? [];
+    return this.#acquaintance.serverTags;
   }
 
-  /** The server's name, from its first message or its announcement. */
-  get serverName(): string | undefined {
-    return tagValue(this.serverTags, "name") ?? this.#announcement?.name;
+  /** What the server says of itself for people, with its first message or in its announcement. */
+  get serverInfo(): ServerInfo {
+    return this.#acquaintance.serverInfo;
   }
 
   /** The server's announcement, where the relays in use have one. */
   get announcement(): Announcement | undefined {
-    return this.#announcement;
+    return this.#acquaintance.announcement;
   }
 
   /** How messages leave now: `"plain"`, or the kind of their gift wrap. */
@@ -216,7 +170,7 @@ export class NostrClientTransport implements Transport {
       const publicKey = await signer.getPublicKey();
       const pool = this.#pool = await this.#openPool();
       const common = { pool, signer, engine, now: this.#now };
-      this.#outbox = new Outbox({ ...common, salt: randomSalt(), signal: this.#stop.signal });
+      this.#outbox = new Outbox({ ...common, salt: this.#salt, signal: this.#stop.signal });
       this.#inbox = new Inbox({
         ...common,
         publicKey,
@@ -235,25 +189,25 @@ export class NostrClientTransport implements Transport {
   }
 
   /**
-   * Sends a message to the server.
+   * Sends a message to the server. A request that does not fit an event leaves
+   * in parts (CEP-22).
    *
-   * @throws {SessionError} CLOSED, MESSAGE_TOO_LARGE, or ENCRYPTION_MISMATCH when the server's announcement rules out our modes.
+   * @throws {SessionError} CLOSED, MESSAGE_TOO_LARGE, TRANSFER_FAILED, or ENCRYPTION_MISMATCH when the server's announcement rules out our modes.
    * @throws {RelayError} PUBLISH_REFUSED or PUBLISH_TIMEOUT when no relay took it.
    */
   async send(message: JsonRpcMessage): Promise<void> {
-    const outbox = this.#outbox;
-    if (outbox === undefined || this.#stop.signal.aborted) throw this.#notStarted();
+    if (this.#outbox === undefined || this.#stop.signal.aborted) throw this.#notStarted();
     if (this.#options.stateless && this.#answersItself(message)) return;
-    if (isRequest(message)) await this.#sendRequest(outbox, message);
-    else await this.#sendOther(outbox, message);
+    if (isRequest(message)) await this.#sendRequest(this.#outbox, message);
+    else await this.#sendOther(this.#outbox, message);
   }
 
   /** Ends the connection. Requests without an answer stay so. Idempotent. */
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort(new SessionError("CLOSED", "the transport was closed"));
-    for (const pending of this.#pending.values()) stopTimers(pending);
     this.#pending.clear();
+    this.#transfers?.close(this.#stop.signal.reason);
     this.#inbox?.close();
     try {
       if (!(this.#options.relays instanceof RelayPool)) await this.#pool?.close();
@@ -282,8 +236,9 @@ export class NostrClientTransport implements Transport {
   async #lookUpAnnouncement(pool: RelayPool, ready: Promise<void>): Promise<void> {
     const options = { signal: this.#stop.signal, engine: this.#options.engine };
     const found = fetchAnnouncement(pool, this.serverPublicKey, options).then((announcement) => {
-      this.#announcement = announcement;
-      if (announcement !== undefined) this.#wraps.learnAnnouncement(announcement);
+      if (announcement === undefined) return;
+      this.#acquaintance.learnAnnouncement(announcement);
+      this.#wraps.learnAnnouncement(announcement);
     }).catch((error) => {
       if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;
       logger.debug("no announcement could be looked up: {error}", { error });
@@ -299,47 +254,59 @@ export class NostrClientTransport implements Transport {
     if (!("method" in message)) return false;
     if (message.method === "notifications/initialized") return true;
     if (message.method !== "initialize" || !isRequest(message)) return false;
-    const result = statelessInitializeResult(message, this.#announcement);
+    const result = statelessInitializeResult(message, this.announcement);
     queueMicrotask(() => this.onmessage?.({ jsonrpc: "2.0", id: message.id, result }));
     return true;
   }
 
   async #sendRequest(outbox: Outbox, request: JsonRpcRequest): Promise<void> {
     this.#wraps.check();
+    const { takesTransfers, hasMet } = this.#acquaintance;
     const opens = request.method === "initialize";
     if (opens) this.#initialize = request;
-    const introduces = this.#introduce || opens;
-    this.#introduce = false;
-    const wrapKind = this.#wraps.current;
+    const introduces = opens || !this.#acquaintance.isIntroduced;
+    this.#acquaintance.noteIntroduction(true);
+    const mayBeInParts = !opens &&
+      (takesTransfers || (this.#options.stateless === true && !hasMet));
+    const sent = mayBeInParts ? this.#transfers?.withToken(request) ?? request : request;
+    const introduction = this.#introduction();
     const answered = Promise.withResolvers<void>();
-    let posted: Posted | undefined;
-    try {
-      posted = await outbox.post(request, {
+    let pending: Pending | undefined;
+    const post = async (transfer: Envelope["transfer"]) => {
+      const wrapKind = this.#wraps.current;
+      const { taken } = await outbox.post(sent, {
         recipient: this.serverPublicKey,
-        tags: introduces ? supportTags(this.#modes) : [],
+        tags: introduces ? introduction : [],
+        startTags: introduces || !takesTransfers ? introduction : [],
         wrapKind,
-        onSigned: (event) => this.#expect(event, request, wrapKind, answered.resolve),
+        transfer,
+        onSigned: (event) => {
+          pending = this.#pending.add(event.id, { request, sent, onAnswered: answered.resolve });
+          this.#watchForSilence(pending, event, wrapKind);
+        },
       });
-      await Promise.race([posted.taken, answered.promise]);
+      await Promise.race([taken, answered.promise]);
+    };
+    try {
+      if (this.#transfers === undefined) await post(undefined);
+      else await this.#transfers.send(sent, takesTransfers, post);
     } catch (error) {
-      if (introduces) this.#introduce = true;
-      if (posted !== undefined) this.#settle(posted.event.id);
+      if (introduces) this.#acquaintance.noteIntroduction(false);
+      if (pending !== undefined) this.#pending.settle(pending);
       throw error;
     }
   }
 
-  /** Registers a request before it leaves, so that no answer comes too early. */
-  #expect(
-    event: NostrEvent,
-    { id, method }: JsonRpcRequest,
-    sent: number | undefined,
-    onAnswered: () => void,
-  ): void {
-    const pending: Pending = { id, method, onAnswered };
-    this.#pending.set(event.id, pending);
-    if (this.#heard) return;
+  /** What this client says of itself with its first message (CEP-35). */
+  #introduction(): Tags {
+    return [...supportTags(this.#modes), ...featureTags(this.#options)];
+  }
+
+  /** Sees to it that the silence of a server that was never heard is noticed. */
+  #watchForSilence(pending: Pending, event: NostrEvent, sent: Envelope["wrapKind"]): void {
+    if (this.#acquaintance.hasMet) return;
     const { handshakeTimeoutMs = 15_000 } = this.#options;
-    pending.timer = setTimeout(() => this.#giveUp(event.id), handshakeTimeoutMs);
+    pending.timer = setTimeout(() => this.#giveUp(pending), handshakeTimeoutMs);
     const other = sent === EPHEMERAL_GIFT_WRAP_KIND ? GIFT_WRAP_KIND : EPHEMERAL_GIFT_WRAP_KIND;
     if (sent === undefined || !this.#wraps.isUnsure) return;
     pending.retryTimer = setTimeout(() => {
@@ -357,35 +324,65 @@ export class NostrClientTransport implements Transport {
       if (question !== undefined) tags.push(["e", question]);
     }
     const cancelled = cancelledRequestOf(message);
-    if (cancelled !== undefined) {
-      for (const [eventId, { id }] of this.#pending) if (id === cancelled) this.#settle(eventId);
-    }
+    if (cancelled !== undefined && !this.#cancel(cancelled)) return;
     const wrapKind = this.#wraps.current;
     await outbox.send(message, { recipient: this.serverPublicKey, tags, wrapKind });
   }
 
-  #receive({ event, message, wrapKind }: Inbound): void {
+  /** Ends the wait for an answer; returns whether the server has to be told. */
+  #cancel(id: RequestId): boolean {
+    const waiting = this.#pending.withId(id);
+    for (const pending of waiting) this.#pending.settle(pending);
+    const isLeaving = this.#transfers?.cancel(id) ?? false;
+    return waiting.length > 0 || !isLeaving;
+  }
+
+  #receive(inbound: Inbound): void {
+    const { event, message, wrapKind } = inbound;
     // Who was spoken to in gift wraps must not answer in plain text (faults F04).
     if (wrapKind === undefined && this.#wraps.hasEncrypted) return;
-    const related = tagValue(event.tags, "e");
-    const pending = related === undefined ? undefined : this.#pending.get(related);
-    // An answer, or progress, that refers to a request which nobody waits for any more.
-    if (
-      !isRequest(message) && pending === undefined && (isResponse(message) || related !== undefined)
-    ) {
-      return;
-    }
-    this.#heard = true;
+    const frame = frameOf(message);
+    const pending = this.#pending.get(tagValue(event.tags, "e"));
+    if (!this.#isExpected(inbound, frame, pending)) return;
     this.#wraps.learn(event.tags, wrapKind);
-    this.#learnTags(event.tags, pending?.method);
-    for (const waiting of this.#pending.values()) stopTimers(waiting);
-    if (isResponse(message) && related !== undefined && pending !== undefined) {
-      this.#settle(related);
-      pending.onAnswered();
-      this.onmessage?.({ ...message, id: pending.id });
-      return;
-    }
+    if (this.#acquaintance.learn(event.tags, pending?.method)) this.#introduceAgain();
+    this.#pending.stopTimers();
+    if (frame !== undefined) this.#receiveFrame(frame, inbound);
+    else if (isResponse(message)) this.#answer(message, pending);
+    else this.#deliver(message, event, pending);
+  }
+
+  /** False for what refers to a request that nobody waits for any more, or to another one than it should. */
+  #isExpected(
+    { event, message }: Inbound,
+    frame: Frame | undefined,
+    pending: Pending | undefined,
+  ): boolean {
+    if (frame !== undefined && pending !== undefined) return pending.token === frame.token;
+    if (frame !== undefined) return this.#transfers?.expects(frame) ?? false;
+    if (isRequest(message) || pending !== undefined) return true;
+    return !isResponse(message) && tagValue(event.tags, "e") === undefined;
+  }
+
+  #receiveFrame(frame: Frame, inbound: Inbound): void {
+    if (frame.profile === OVERSIZED_TRANSFER) this.#transfers?.receive(frame, inbound);
+  }
+
+  #answer(message: JsonRpcMessage, pending: Pending | undefined): void {
+    if (!isResponse(message) || pending === undefined) return;
+    this.#pending.settle(pending);
+    pending.onAnswered();
+    this.onmessage?.({ ...message, id: pending.id });
+  }
+
+  /** Hands on a request or a notification of the server. */
+  #deliver(message: JsonRpcMessage, event: NostrEvent, pending: Pending | undefined): void {
     if (isRequest(message)) this.#rememberQuestion(message.id, event.id);
+    if (pending !== undefined && isNotification(message) && progressOf(message) !== undefined) {
+      if (pending.callersToken === undefined) return; // nobody asked to be told
+      const { progress } = message.params ?? {};
+      if (typeof progress === "number") pending.progress = Math.max(pending.progress, progress);
+    }
     this.onmessage?.(message);
   }
 
@@ -396,77 +393,53 @@ export class NostrClientTransport implements Transport {
     if (!oldest.done) this.#questions.delete(oldest.value);
   }
 
-  /** Learns from the server's first message; when it introduces itself again later, it has forgotten us (faults F22). */
-  #learnTags(tags: Tags, answered: string | undefined): void {
-    if (this.#serverTags === undefined) {
-      this.#serverTags = discoveryTags(tags);
-      return;
-    }
-    this.#introductions = hasSupportFlag(tags) ? this.#introductions + 1 : 0;
-    const forgotten = this.#introductions > 0 && this.#introductions <= MAX_INTRODUCTIONS;
-    if (!forgotten || answered === "initialize") return;
-    this.#introduce = true;
-    if (!this.#options.stateless) this.#initializeAgain();
+  /** Tells a server that has lost our session what this client can do; the MCP client above notices nothing. */
+  #introduceAgain(): void {
+    this.#acquaintance.noteIntroduction(false);
+    const request = this.#initialize;
+    if (this.#options.stateless || request === undefined) return;
+    this.#acquaintance.noteIntroduction(true);
+    const initialized = { jsonrpc: "2.0", method: "notifications/initialized" } as const;
+    this.#sendBeside(
+      request,
+      this.#introduction(),
+      () => this.#acquaintance.noteIntroduction(false),
+    );
+    this.#sendBeside(initialized, []);
   }
 
-  /** Tells a server that has lost our session what this client can do; the MCP client above notices nothing. */
-  #initializeAgain(): void {
-    const outbox = this.#outbox;
-    const request = this.#initialize;
-    if (outbox === undefined || request === undefined) return;
-    this.#introduce = false;
-    const { serverPublicKey: recipient } = this;
+  /** Sends what nobody above has asked for, and nobody waits for. */
+  #sendBeside(message: JsonRpcMessage, tags: Tags, onFailed?: () => void): void {
     const wrapKind = this.#wraps.current;
-    outbox.send(request, { recipient, tags: supportTags(this.#modes), wrapKind })
-      .then(() =>
-        outbox.send({ jsonrpc: "2.0", method: "notifications/initialized" }, {
-          recipient,
-          wrapKind,
-        })
-      )
+    this.#outbox?.send(message, { recipient: this.serverPublicKey, tags, wrapKind })
       .catch((error) => {
-        this.#introduce = true;
-        logger.debug("the handshake could not be repeated: {error}", { error });
+        onFailed?.();
+        logger.debug("a message beside the others could not be sent: {error}", { error });
       });
   }
 
-  #settle(eventId: string): void {
-    const pending = this.#pending.get(eventId);
-    if (pending === undefined) return;
-    stopTimers(pending);
-    this.#pending.delete(eventId);
-  }
-
   /** The server has not said a word: an `initialize` fails with the likely reason, other requests go on waiting. */
-  #giveUp(eventId: string): void {
-    const pending = this.#pending.get(eventId);
-    if (pending === undefined) return;
+  #giveUp(pending: Pending): void {
     const error = new SessionError(
       "SERVER_NOT_ANSWERING",
       diagnoseSilence({
         method: pending.method,
         timeoutMs: this.#options.handshakeTimeoutMs ?? 15_000,
         modes: this.#modes,
-        announcement: this.#announcement,
+        announcement: this.announcement,
         relays: this.#pool?.snapshot() ?? [],
       }),
     );
-    if (pending.method === "initialize") {
-      this.#settle(eventId);
-      this.onmessage?.(
-        errorResponse(pending.id, REQUEST_TIMEOUT, error.message, { code: error.code }),
-      );
-    } else {
-      this.onerror?.(error);
-    }
+    if (pending.method === "initialize") this.#fail(pending, error, REQUEST_TIMEOUT);
+    else this.onerror?.(error);
+  }
+
+  /** Answers a request here, since the server's answer can't come any more. */
+  #fail(pending: Pending, { code, message }: SessionError, rpcCode: number): void {
+    this.#answer(errorResponse(pending.id, rpcCode, message, { code }), pending);
   }
 
   #notStarted(): SessionError {
     return new SessionError("CLOSED", "the transport is not open: it was not started or is closed");
   }
-}
-
-function stopTimers(pending: Pending): void {
-  clearTimeout(pending.timer);
-  clearTimeout(pending.retryTimer);
 }

@@ -17,6 +17,31 @@ export {
   Announcer,
   type AnnouncerOptions,
 } from "./discovery/announcer.ts";
+export {
+  type EventReceipt,
+  fetchProfile,
+  listNotes,
+  type ListOptions,
+  listReviews,
+  type ListReviewsOptions,
+  type Note,
+  type NoteDraft,
+  type Profile,
+  type ProfileMetadata,
+  publishNote,
+  publishProfile,
+  type PublishProfileOptions,
+  publishReview,
+  type ReadOptions,
+  type ReplyDraft,
+  replyToReview,
+  type Review,
+  type ReviewDraft,
+  type ReviewThreads,
+  type SignedPublishOptions,
+  withdrawEvents,
+  type WithdrawOptions,
+} from "./discovery/mod.ts";
 export { NostrClientTransport, type NostrClientTransportOptions } from "./client.ts";
 export {
   listen,

@@ -22,7 +22,8 @@ import { localConnection } from "./session/local_session.ts";
 import type { Session } from "./session/session.ts";
 import type { JsonRpcMessage, Transport, TransportSendOptions } from "./types.ts";
 
-export { listen, type Listener, type ListenOptions, type ServerInfo } from "./session/listener.ts";
+export { listen, type Listener, type ListenOptions } from "./session/listener.ts";
+export type { ServerInfo } from "./wire/server_info.ts";
 export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { SessionLimits } from "./session/limits.ts";

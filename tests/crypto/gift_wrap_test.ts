@@ -101,7 +101,7 @@ Deno.test("wrapEvent() refuses what is no event and who is no recipient", () => 
   assertThrows(() => wrapEvent(inner, "npub1", { kind: 1059 }), TypeError);
 });
 
-Deno.test("unwrapEvent() gives back the inner event", async () => {
+Deno.test("CEP19-6: unwrapEvent() gives back the inner event, whichever kind the wrap is of", async () => {
   const inner = clientEvent({ content: "x".repeat(50_000) });
   const kinds: GiftWrapKind[] = [GIFT_WRAP_KIND, EPHEMERAL_GIFT_WRAP_KIND];
   for (const kind of kinds) {
@@ -146,7 +146,7 @@ Deno.test("F07: unwrapEvent() refuses what holds no event, and quotes nothing of
   }
 });
 
-Deno.test("F01: unwrapEvent() refuses an inner event that its author did not sign", async () => {
+Deno.test("F01, CEP4-8: unwrapEvent() refuses an inner event that its author did not sign", async () => {
   const inner = clientEvent();
   for (
     const forged of [

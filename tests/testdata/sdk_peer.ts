@@ -74,6 +74,9 @@ async function serve(command: Command): Promise<unknown> {
     serverInfo: { name: "theirs" },
     isAnnouncedServer: command.announced ?? false,
     publishRelayList: command.announced ?? false,
+    profileMetadata: command.announced
+      ? { name: "theirs", website: "https://theirs.example" }
+      : undefined,
     bootstrapRelayUrls: [],
   });
   await makeToolServer().connect(transport);

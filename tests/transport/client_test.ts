@@ -162,8 +162,9 @@ Deno.test("CEP35-1, CEP4-4, CEP19-1: the client introduces itself with its first
   const plain = peer.received.filter(({ kind }) => kind === 25910).map(
     ({ tags }) => unsalted(tags),
   );
-  assertEquals(plain, [[], [], []]);
-  const support = [["support_encryption"], ["support_encryption_ephemeral"]];
+  const transfers = [["support_oversized_transfer"]];
+  assertEquals(plain, [transfers, [], []]);
+  const support = [["support_encryption"], ["support_encryption_ephemeral"], ...transfers];
   const tags = (await peer.opened()).map((event) => unsalted(event.tags));
   assertEquals(tags, [support, support, []]);
 });
@@ -259,7 +260,7 @@ Deno.test("CEP35-3, CEP35-4: the server's first tags stay, unknown ones too", as
   await using session = await connect(relay, scripted.peer.pubkey, { encryption: "disabled" });
   await session.client.ping();
   assertEquals(session.transport.serverTags, [["name", "first"], ["x", "1", "2"]]);
-  assertEquals(session.transport.serverName, "first");
+  assertEquals(session.transport.serverInfo.name, "first");
 });
 
 Deno.test("F18: an answer that comes before the relay's OK is not lost", async () => {

@@ -224,6 +224,7 @@ Deno.test("CEP35-2: the server introduces itself with its first message and no o
     ["support_encryption"],
     ["support_encryption_ephemeral"],
     ["custom", "1"],
+    ["support_oversized_transfer"],
   ]);
   assertEquals(peer.received[1]!.tags.length, 2);
 });
@@ -356,7 +357,7 @@ Deno.test("F09: the bounds hold: requests in flight, sessions, and the size of a
   const errorIn = (content: string) => JSON.parse(content).error.message as string;
   first.publish(await first.message(server.publicKey, call(1, "large")));
   await until("the large answer fails", () => first.received.length === 1);
-  assertStringIncludes(errorIn(first.received[0]!.content), "too large");
+  assertStringIncludes(errorIn(first.received[0]!.content), "70669 bytes");
   first.publish(await first.message(server.publicKey, call(2, "slow")));
   await until("a request is in flight", () => log.started === 1);
   first.publish(await first.message(server.publicKey, call(3, "slow")));

@@ -20,6 +20,7 @@ import {
   type Tags,
   tagValue,
 } from "../wire/tags.ts";
+import { parseObject } from "./_json.ts";
 import { type LookupOptions, newestGenuine } from "./relay_list.ts";
 
 /** One of the lists that a server announces. */
@@ -116,15 +117,4 @@ export function parseAnnouncement(event: NostrEvent): Announcement {
     supportsEphemeral: hasFlag(event.tags, SUPPORT_ENCRYPTION_EPHEMERAL),
     tags: discoveryTags(event.tags),
   };
-}
-
-function parseObject(content: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(content);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-    return value as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // not JSON: the announcement says nothing here
-    throw error;
-  }
 }

@@ -6,16 +6,20 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
+import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
+import type { Filter } from "../relay/filter.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { Transport } from "../types.ts";
-import { DELETION_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
+import { PROFILE_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
 import type { Tags } from "../wire/tags.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
-import { relayListTemplate } from "./relay_list.ts";
+import { deletionDraft } from "./deletion.ts";
+import { checkProfile, profileDraft, profileFilter, type ProfileMetadata } from "./profile.ts";
+import type { EventDraft } from "./publish_event.ts";
+import { newestGenuine, relayListTemplate } from "./relay_list.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
 
@@ -29,6 +33,11 @@ export interface AnnounceOptions {
    * @default {true}
    */
   readonly relayList?: boolean;
+  /**
+   * What to say of the server in its profile (CEP-23), which other Nostr
+   * programs show. Added to the profile that its key has. Default: no profile is published.
+   */
+  readonly profile?: ProfileMetadata;
   /** Further relays to publish to, so that the server is found; it does not listen there. */
   readonly bootstrapRelays?: readonly string[];
   /**
@@ -96,8 +105,11 @@ export class Announcer implements AsyncDisposable {
    *
    * @returns What was published, as soon as one relay has taken each event; the other relays follow.
    * @throws {SessionError} SERVER_NOT_ANSWERING when the MCP server does not answer.
+   * @throws {InputError} CONFIG_INVALID when a field of the profile is not what it should be.
    */
   async start(): Promise<AnnouncementReceipt> {
+    const { profile } = this.#options;
+    if (profile !== undefined) checkProfile(profile);
     const initializeResult = await this.#reader.initialize();
     const capabilities = initializeResult.capabilities;
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
@@ -117,6 +129,7 @@ export class Announcer implements AsyncDisposable {
     if (this.#options.relayList ?? true) {
       templates.push(relayListTemplate(this.#options.pool.urls, this.#seconds()));
     }
+    if (profile !== undefined) templates.push(...await this.#profileTemplates(profile));
     const receipt = await this.#publishAll(templates);
     await this.#deleteStale();
     for (const pool of this.#pools) void this.#followReconnects(pool);
@@ -134,6 +147,7 @@ export class Announcer implements AsyncDisposable {
     clearTimeout(this.#timer);
     const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
     if (this.#options.relayList ?? true) kinds.push(RELAY_LIST_KIND);
+    if (this.#options.profile !== undefined) kinds.push(PROFILE_KIND);
     const receipt = await this.#delete(kinds, reason);
     this.#current.clear();
     return receipt;
@@ -218,39 +232,41 @@ export class Announcer implements AsyncDisposable {
 
   async #delete(kinds: readonly number[], reason: string): Promise<AnnouncementReceipt> {
     const author = await this.#options.signer.getPublicKey();
-    const found: NostrEvent[] = [];
-    for (const pool of this.#pools) {
-      try {
-        const filter = { kinds, authors: [author] };
-        found.push(...await pool.query([filter], { signal: this.#stop.signal }));
-      } catch (error) {
-        if (!(error instanceof CvmError)) throw error;
-        this.#report(error);
-      }
-    }
-    const ids = new Set(found.map(({ id }) => id));
-    const held = new Set(found.map(({ kind }) => kind));
+    const events = await this.#find({ kinds, authors: [author] }) ?? [];
     for (const kind of kinds) {
       const event = this.#current.get(kind);
-      if (event !== undefined) ids.add(event.id), held.add(kind);
+      if (event !== undefined) events.push(event);
     }
-    if (ids.size === 0) return { published: [], failures: [] };
-    const newest = Math.max(...found.map(({ created_at }) => created_at), 0);
-    const deletion = await this.#options.signer.signEvent({
-      kind: DELETION_KIND,
-      created_at: Math.max(this.#seconds(), newest),
-      tags: [
-        ...[...ids].map((id) => ["e", id]),
-        ...[...held].map((kind) => ["a", `${kind}:${author}:`]),
-        ...[...held].map((kind) => ["k", String(kind)]),
-      ],
-      content: reason,
-    });
+    if (events.length === 0) return { published: [], failures: [] };
+    const deletion = await this.#options.signer.signEvent(
+      this.#dated(deletionDraft(events, reason)),
+    );
     return mergeReceipts(
       await Promise.all(
         this.#pools.map((pool) => this.#publishTo(pool, deletion, { all: true })),
       ),
     );
+  }
+
+  /** The new profile; nothing where no relay tells what it would take the place of. */
+  async #profileTemplates(profile: ProfileMetadata): Promise<EventTemplate[]> {
+    const found = await this.#find(profileFilter(await this.#options.signer.getPublicKey()));
+    return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
+  }
+
+  /** Genuine events that the relays have; `undefined` when none of them can be asked, which is reported. */
+  async #find(filter: Filter): Promise<NostrEvent[] | undefined> {
+    let found: NostrEvent[] | undefined;
+    for (const pool of this.#pools) {
+      try {
+        const events = await pool.query([filter], { signal: this.#stop.signal });
+        found = [...found ?? [], ...events.filter((event) => verifyEvent(event))];
+      } catch (error) {
+        if (!(error instanceof CvmError)) throw error;
+        this.#report(error);
+      }
+    }
+    return found;
   }
 
   /** A relay that comes back, or comes late, gets what it missed. */
@@ -271,6 +287,10 @@ export class Announcer implements AsyncDisposable {
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#report(error);
     }
+  }
+
+  #dated({ kind, tags, content, notBefore = 0 }: EventDraft): EventTemplate {
+    return { kind, created_at: Math.max(this.#seconds(), notBefore), tags, content };
   }
 
   #seconds(): number {

@@ -10,6 +10,8 @@ import { type Filter, matchFilter } from "./filter.ts";
 /** The most that one relay may answer to one query: events, and characters of frames. */
 const MAX_EVENTS = 5_000;
 const MAX_CHARACTERS = 33_554_432;
+/** How often a relay may deliver each event: khatru does it twice. */
+const MAX_DELIVERIES = 2;
 
 /** What a {@linkcode Query} tells its owner. */
 export interface QueryHandlers {
@@ -24,6 +26,7 @@ export class Query implements LinkMember, RequestSink {
   readonly #link: RelayLink;
   readonly #filters: readonly Filter[];
   readonly #handlers: QueryHandlers;
+  readonly #maxEvents: number;
   #id: string | undefined;
   #events = 0;
   #characters = 0;
@@ -39,6 +42,8 @@ export class Query implements LinkMember, RequestSink {
     this.#link = link;
     this.#filters = filters;
     this.#handlers = handlers;
+    const wanted = filters.reduce((sum, { limit = Infinity }) => sum + limit, 0);
+    this.#maxEvents = Math.min(MAX_EVENTS, MAX_DELIVERIES * wanted);
   }
 
   /** Whether the relay was asked. */
@@ -66,7 +71,7 @@ export class Query implements LinkMember, RequestSink {
   /** An event came: any value. */
   onEvent(value: unknown, frameLength: number): void {
     this.#characters += frameLength;
-    if (++this.#events > MAX_EVENTS || this.#characters > MAX_CHARACTERS) {
+    if (++this.#events > this.#maxEvents || this.#characters > MAX_CHARACTERS) {
       return this.#finish("the relay sent more than a query may return");
     }
     const fits = isNostrEvent(value) &&

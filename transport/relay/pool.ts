@@ -5,6 +5,7 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import { RelayError } from "../../errors.ts";
+import { DEFAULT_MAX_EVENT_BYTES } from "../wire/event_size.ts";
 import { Inquiry } from "./_inquiry.ts";
 import { Publication } from "./_publication.ts";
 import { Readiness } from "./_readiness.ts";
@@ -216,17 +217,19 @@ export class RelayPool implements AsyncDisposable {
   }
 
   /**
-   * What every relay takes, as far as all of them say so (NIP-11).
-   * @returns `maxMessageBytes`: the smallest of the greatest frames; absent unless each relay states one.
+   * What every relay takes (NIP-11). A relay counts for more than 64 KiB only when it states both
+   * the greatest frame and the greatest content: stock strfry states a frame of 128 KiB, and takes
+   * events of 64 KiB.
+   * @returns `maxMessageBytes`: the smallest of the greatest frames; 65,536 where nothing is stated.
    */
-  limits(): { maxMessageBytes?: number } {
-    let smallest = Infinity;
-    for (const { info } of this.snapshot()) {
-      const max = info?.limitation?.max_message_length;
-      if (max === undefined) return {};
-      smallest = Math.min(smallest, max);
-    }
-    return Number.isFinite(smallest) ? { maxMessageBytes: smallest } : {};
+  limits(): { readonly maxMessageBytes: number } {
+    const greatest = this.snapshot().map(({ info }) => {
+      const { max_message_length: frame, max_content_length: content } = info?.limitation ?? {};
+      return Math.min(frame ?? DEFAULT_MAX_EVENT_BYTES, content ?? DEFAULT_MAX_EVENT_BYTES);
+    });
+    return {
+      maxMessageBytes: greatest.length === 0 ? DEFAULT_MAX_EVENT_BYTES : Math.min(...greatest),
+    };
   }
 
   /** Ends every wait and every connection; resolves when the sockets have closed, or after 1 s. */

@@ -6,6 +6,7 @@
  */
 import { parsePublicKey } from "../../crypto/keys.ts";
 import type { JsonRpcMessage } from "../types.ts";
+import { frameOf } from "../wire/frames.ts";
 
 /** A capability: every call of a method, or only those that name one tool, prompt or resource. */
 export interface Capability {
@@ -19,7 +20,7 @@ export interface Capability {
 export interface AccessRequest {
   /** The client's public key, hex. */
   readonly peer: string;
-  /** The method of the message; absent for a response. */
+  /** The method of the message; absent for a response, and for a message in parts that begins. */
   readonly method?: string;
   /** The name of the tool or prompt, or the URI of the resource, that it is about. */
   readonly name?: string;
@@ -64,14 +65,27 @@ export class AccessPolicy {
     this.answerRefused = options.answerRefused ?? false;
   }
 
-  /** Whether a client may send a message. Synchronous unless `authorize` is asked. */
+  /**
+   * Whether a client may send a message. Synchronous unless `authorize` is asked.
+   * A message in parts (CEP-22) is asked for when it begins, without a method,
+   * and as what it is when it is whole (faults F02).
+   */
   allows(peer: string, message: JsonRpcMessage): boolean | Promise<boolean> {
     const { authorize } = this.#options;
     if (this.#allowed === undefined && authorize === undefined) return true;
-    const request = describe(peer, message);
+    const frame = frameOf(message);
+    if (frame !== undefined && !this.#isAllowed(peer)) {
+      return (this.#options.exclude ?? []).length > 0; // it may become a call that is open to everyone
+    }
+    if (frame !== undefined && frame.frameType !== "start") return true;
+    const request = frame === undefined ? describe(peer, message) : { peer };
     if (this.#isOpenToAll(request)) return true;
-    if (this.#allowed !== undefined && !this.#allowed.has(peer)) return false;
+    if (!this.#isAllowed(peer)) return false;
     return authorize === undefined ? true : this.#ask(authorize, request);
+  }
+
+  #isAllowed(peer: string): boolean {
+    return this.#allowed?.has(peer) ?? true;
   }
 
   #isOpenToAll({ method, name }: AccessRequest): boolean {

@@ -4,8 +4,10 @@
  * @module
  */
 
-/** The bounds of a listener and of its sessions. */
-export interface SessionLimits {
+import { DEFAULT_TRANSFER_LIMITS, type TransferLimits } from "../transfer/limits.ts";
+
+/** The bounds of a listener and of its sessions; a client's transport has those that concern one peer. */
+export interface SessionLimits extends TransferLimits {
   /**
    * Clients that have a session at the same time. When it is reached, the idle
    * session unused for the longest time makes room; with none idle, a new
@@ -57,6 +59,7 @@ export interface SessionLimits {
 
 /** The bounds where no option says otherwise. */
 export const DEFAULT_LIMITS: SessionLimits = {
+  ...DEFAULT_TRANSFER_LIMITS,
   maxSessions: 1000,
   maxInFlight: 256,
   maxMessagesPerSecond: 1000,

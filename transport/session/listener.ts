@@ -8,7 +8,11 @@ import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import type { JsonRpcMessage } from "../types.ts";
+import { ByteBudget } from "../transfer/limits.ts";
+import { frameOf } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
+import { infoTags, type ServerInfo } from "../wire/server_info.ts";
 import type { Tags } from "../wire/tags.ts";
 import { type AccessOptions, AccessPolicy } from "./access.ts";
 import { type Inbound, Inbox } from "./inbox.ts";
@@ -17,6 +21,8 @@ import {
   checkModes,
   chooseReplyWrap,
   type EncryptionMode,
+  type Features,
+  featureTags,
   type GiftWrapMode,
   type Modes,
   supportTags,
@@ -32,20 +38,8 @@ const SWEEP_MS = 60_000;
 /** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
 const REFUSALS_PER_SECOND = 20;
 
-/** What a server says of itself, for people (CEP-6). */
-export interface ServerInfo {
-  /** Its name. */
-  readonly name?: string;
-  /** What it does. */
-  readonly about?: string;
-  /** Its website's URL. */
-  readonly website?: string;
-  /** Its picture's URL. */
-  readonly picture?: string;
-}
-
 /** Options of {@linkcode listen}. */
-export interface ListenOptions {
+export interface ListenOptions extends Features {
   /** The server's key. */
   readonly signer: Signer;
   /** The relays to listen on: URLs, or a pool that stays open when the listener closes. */
@@ -146,6 +140,7 @@ class RelayListener implements Listener {
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, Promise<void>>();
   readonly #refusals: RateLimiter;
+  readonly #transferBudget: ByteBudget;
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -157,10 +152,12 @@ class RelayListener implements Listener {
     this.pool = pool;
     this.#now = options.now ?? Date.now;
     this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
+    this.#transferBudget = new ByteBudget(limits.maxBufferedBytes);
     this.serverTags = [
       ...infoTags(options.info),
       ...supportTags(modes),
       ...(options.extraTags ?? []),
+      ...featureTags(options),
     ];
     const common = { pool, signer: options.signer, engine: options.engine, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
@@ -241,8 +238,8 @@ class RelayListener implements Listener {
     const { message, event, wrapKind } = inbound;
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
     let session = this.#sessions.get(key);
-    if (isRequest(message)) {
-      const again = message.method === "initialize" && session?.initializeParams !== undefined;
+    if (isRequest(message) || frameOf(message)?.frameType === "start") {
+      const again = isInitialize(message) && session?.initializeParams !== undefined;
       if (session === undefined || again) session = this.#open(key, inbound, again);
     } else if (session?.expects(message) !== true) {
       session = [...this.#draining.get(key) ?? []].find((old) => old.expects(message)) ?? session;
@@ -263,6 +260,10 @@ class RelayListener implements Listener {
       modes: this.#parts.modes,
       limits: this.#parts.limits,
       serverTags: this.serverTags,
+      transfers: this.#parts.options.oversizedTransfer === false ? undefined : {
+        budget: this.#transferBudget,
+        onMessage: (assembled) => this.#receive(assembled),
+      },
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });
@@ -322,8 +323,6 @@ class RelayListener implements Listener {
   }
 }
 
-function infoTags(info: ServerInfo = {}): Tags {
-  const { name, about, website, picture } = info;
-  return Object.entries({ name, about, website, picture })
-    .filter((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "");
+function isInitialize(message: JsonRpcMessage): boolean {
+  return isRequest(message) && message.method === "initialize";
 }

@@ -6,7 +6,12 @@
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { InputError } from "../../errors.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND, MESSAGE_KIND } from "../wire/kinds.ts";
-import { SUPPORT_ENCRYPTION, SUPPORT_ENCRYPTION_EPHEMERAL, type Tags } from "../wire/tags.ts";
+import {
+  SUPPORT_ENCRYPTION,
+  SUPPORT_ENCRYPTION_EPHEMERAL,
+  SUPPORT_OVERSIZED_TRANSFER,
+  type Tags,
+} from "../wire/tags.ts";
 
 /**
  * Whether messages are encrypted.
@@ -89,6 +94,20 @@ export function supportTags({ encryption, giftWrap }: Modes): Tags {
   if (encryption === "disabled") return [];
   if (giftWrap === "persistent") return [[SUPPORT_ENCRYPTION]];
   return [[SUPPORT_ENCRYPTION], [SUPPORT_ENCRYPTION_EPHEMERAL]];
+}
+
+/** What one side can do beside plain exchange; every one of them is there unless it is switched off. */
+export interface Features {
+  /**
+   * Whether messages that do not fit an event are sent and taken in parts (CEP-22).
+   * @default {true}
+   */
+  readonly oversizedTransfer?: boolean;
+}
+
+/** The flags with which a side says what it can do (CEP-22). */
+export function featureTags({ oversizedTransfer = true }: Features): Tags {
+  return oversizedTransfer ? [[SUPPORT_OVERSIZED_TRANSFER]] : [];
 }
 
 /**

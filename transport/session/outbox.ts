@@ -1,28 +1,26 @@
 /**
  * The way out: from a message to an event that a relay has taken.
  *
- * message → tags → fits? → sign → wrap → publish
+ * message → tags → fits? else parts (CEP-22) → sign → wrap → publish
  *
  * @module
  */
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import type { NostrEvent } from "../../crypto/event.ts";
+import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 import { type GiftWrapKind, wrapEvent } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { SessionError } from "../../errors.ts";
 import type { RelayPool } from "../relay/pool.ts";
+import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
-import { signedEventBytes, wrapBytes } from "../wire/event_size.ts";
+import { EVENT_FRAME_BYTES, signedEventBytes, wrappedBytes } from "../wire/event_size.ts";
+import { frameMessage, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { MESSAGE_KIND } from "../wire/kinds.ts";
 import type { Tags } from "../wire/tags.ts";
 import { UniqueEvents } from "../wire/unique_events.ts";
 
-/** The frame around an event: `["EVENT",…]`. */
-const FRAME_BYTES = 10;
-/** The largest event where relays do not say that they take larger ones: the stock limit of strfry. */
-const DEFAULT_MAX_EVENT_BYTES = 65_536;
-/** The largest plaintext that older NIP-44 implementations decrypt. */
-const MAX_PLAINTEXT_BYTES = 65_534;
+/** Kept free in the frames of a transfer: numbers that grow, and a salt against equal events. */
+const FRAME_MARGIN_BYTES = 64;
 
 /** Options of an {@linkcode Outbox}. */
 export interface OutboxOptions {
@@ -50,6 +48,10 @@ export interface Envelope {
   readonly wrapKind: GiftWrapKind | undefined;
   /** Called with the signed event before anything leaves, so that no answer can come too early (faults F18). */
   readonly onSigned?: (event: NostrEvent) => void;
+  /** Tags beside `p` of the first part, where they are not `tags`. */
+  readonly startTags?: Tags;
+  /** Sends the message in parts when it does not fit an event; without it, such a message is refused. */
+  readonly transfer?: OutgoingTransfer;
 }
 
 /** A message that was signed and whose publishing is under way. */
@@ -73,16 +75,21 @@ export class Outbox {
   }
 
   /**
-   * Signs a message and starts to publish it.
+   * Signs a message and starts to publish it, in parts where it is too large
+   * for one event and the envelope has a transfer. Of parts, the last one
+   * stands for the message; only the first one carries the envelope's tags
+   * beside `e`.
    *
    * @returns The event, once it is signed and handed to the relays.
-   * @throws {SessionError} MESSAGE_TOO_LARGE when the message does not fit an event.
+   * @throws {SessionError} MESSAGE_TOO_LARGE when the message does not fit an event and can't be sent in parts.
    */
-  post(message: JsonRpcMessage, envelope: Envelope): Promise<Posted> {
-    // Signers may be remote; signing one after the other keeps the order of messages.
-    const posted = this.#tail.then(() => this.#post(message, envelope));
-    this.#tail = posted.catch(() => undefined);
-    return posted;
+  async post(message: JsonRpcMessage, envelope: Envelope): Promise<Posted> {
+    const template = this.#template(JSON.stringify(message), envelope);
+    const bytes = signedEventBytes(template);
+    const maxBytes = this.#maxEventBytes(envelope.wrapKind !== undefined);
+    if (bytes <= maxBytes) return await this.#enqueue(template, envelope);
+    if (envelope.transfer === undefined) throw tooLarge(bytes, maxBytes);
+    return await this.#postInParts(template.content, envelope, envelope.transfer);
   }
 
   /** Sends a message and waits until a relay has taken it. */
@@ -105,34 +112,68 @@ export class Outbox {
     await pool.publish(outer, { signal });
   }
 
-  async #post(message: JsonRpcMessage, envelope: Envelope): Promise<Posted> {
-    const { signer, now, signal } = this.#options;
-    signal.throwIfAborted();
-    const { recipient, tags = [], wrapKind } = envelope;
-    const template = this.#unique.stamp({
+  #template(content: string, { recipient, tags = [] }: Envelope): EventTemplate {
+    return {
       kind: MESSAGE_KIND,
-      created_at: Math.floor(now() / 1000),
+      created_at: Math.floor(this.#options.now() / 1000),
       tags: [["p", recipient], ...tags],
-      content: JSON.stringify(message),
-    });
-    this.#checkSize(signedEventBytes(template), wrapKind !== undefined);
-    const event = await signer.signEvent(template);
+      content,
+    };
+  }
+
+  #enqueue(template: EventTemplate, envelope: Envelope): Promise<Posted> {
+    // Signers may be remote; signing one after the other keeps the order of messages.
+    const posted = this.#tail.then(() => this.#sign(template, envelope));
+    this.#tail = posted.catch(() => undefined);
+    return posted;
+  }
+
+  async #sign(template: EventTemplate, envelope: Envelope): Promise<Posted> {
+    const { signer, signal } = this.#options;
+    signal.throwIfAborted();
+    const { recipient, wrapKind } = envelope;
+    const event = await signer.signEvent(this.#unique.stamp(template));
     envelope.onSigned?.(event);
     const taken = this.publish(event, recipient, wrapKind);
     taken.catch(() => undefined); // reported to whoever awaits it; nobody has to
     return { event, taken };
   }
 
-  #checkSize(eventBytes: number, wrapped: boolean): void {
-    const maxBytes = (this.#options.pool.limits().maxMessageBytes ?? DEFAULT_MAX_EVENT_BYTES) -
-      FRAME_BYTES;
-    const bytes = wrapped ? wrapBytes(eventBytes) : eventBytes;
-    if (bytes <= maxBytes && (!wrapped || eventBytes <= MAX_PLAINTEXT_BYTES)) return;
-    throw new SessionError(
-      "MESSAGE_TOO_LARGE",
-      `the message makes an event of ${bytes} bytes; ${maxBytes} bytes is what all relays in use take${
-        wrapped ? `, and ${MAX_PLAINTEXT_BYTES} bytes what fits a gift wrap` : ""
-      }`,
-    );
+  #postInParts(content: string, envelope: Envelope, transfer: OutgoingTransfer): Promise<Posted> {
+    const { tags = [], startTags = tags, onSigned, ...way } = envelope;
+    const others = tags.filter(([name]) => name === "e");
+    const longest = frameMessage({
+      profile: OVERSIZED_TRANSFER,
+      frameType: "chunk",
+      token: transfer.token,
+      progress: Number.MAX_SAFE_INTEGER,
+      fields: { data: "" },
+    });
+    const empty = this.#template(JSON.stringify(longest), { ...way, tags: others });
+    const room = this.#maxEventBytes(way.wrapKind !== undefined) - signedEventBytes(empty);
+    return transfer.send<Posted>(content, {
+      maxChunkBytes: Math.max(8, room - FRAME_MARGIN_BYTES),
+      post: (frame, frameType) => {
+        const part = {
+          ...way,
+          tags: frameType === "start" ? startTags : others,
+          ...(frameType === "end" ? { onSigned } : {}),
+        };
+        return this.#enqueue(this.#template(JSON.stringify(frame), part), part);
+      },
+    });
   }
+
+  /** The largest signed event that can leave, as JSON, in bytes. */
+  #maxEventBytes(wrapped: boolean): number {
+    const maxBytes = this.#options.pool.limits().maxMessageBytes - EVENT_FRAME_BYTES;
+    return wrapped ? wrappedBytes(maxBytes) : maxBytes;
+  }
+}
+
+function tooLarge(bytes: number, maxBytes: number): SessionError {
+  return new SessionError(
+    "MESSAGE_TOO_LARGE",
+    `the message does not fit an event: it makes one of ${bytes} bytes, and ${maxBytes} bytes is the most that the relays in use and gift wraps take`,
+  );
 }

@@ -12,7 +12,10 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
-import { CvmError, SessionError } from "../../errors.ts";
+import { CvmError, type ErrorCode, SessionError } from "../../errors.ts";
+import type { ByteBudget } from "../transfer/limits.ts";
+import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
+import { Transfers } from "../transfer/transfers.ts";
 import type {
   JsonRpcMessage,
   JsonRpcNotification,
@@ -22,6 +25,7 @@ import type {
   RequestId,
   Transport,
 } from "../types.ts";
+import { type Frame, frameOf, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import {
   cancelledRequestOf,
   errorResponse,
@@ -29,27 +33,37 @@ import {
   isNotification,
   isRequest,
   isResponse,
-  METHOD_NOT_FOUND,
+  isTransferToken,
   progressOf,
   progressTokenOf,
   SERVER_ERROR,
   withIds,
+  withProgressToken,
 } from "../wire/message.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND } from "../wire/kinds.ts";
-import { discoveryTags, hasFlag, SUPPORT_ENCRYPTION_EPHEMERAL, type Tags } from "../wire/tags.ts";
+import {
+  discoveryTags,
+  hasFlag,
+  hasSupportFlag,
+  SUPPORT_ENCRYPTION_EPHEMERAL,
+  SUPPORT_OVERSIZED_TRANSFER,
+  type Tags,
+} from "../wire/tags.ts";
 import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import { chooseReplyWrap, type Modes } from "./modes.ts";
+import { missingCapability, Questions } from "./_questions.ts";
 import type { Envelope, Outbox } from "./outbox.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
-/** The client capability that a server's request needs (MCP). */
-const NEEDED_CAPABILITY: Readonly<Record<string, string>> = {
-  "sampling/createMessage": "sampling",
-  "elicitation/create": "elicitation",
-  "roots/list": "roots",
-};
+/** Why an answer can't be delivered although a smaller one may: the caller is told in its place. */
+const NOT_DELIVERABLE: ReadonlySet<ErrorCode> = new Set([
+  "MESSAGE_TOO_LARGE",
+  "TRANSFER_FAILED",
+  "PUBLISH_REFUSED",
+  "PUBLISH_TIMEOUT",
+]);
 
 /** One client of a server. */
 export interface Session extends Transport {
@@ -79,16 +93,28 @@ export interface ServerSessionOptions {
   readonly limits: SessionLimits;
   /** What the server says of itself with its first message (CEP-35). */
   readonly serverTags: Tags;
+  /** What messages in parts need (CEP-22); absent when they are switched off. */
+  readonly transfers?: SessionTransfers;
   /** The clock, in milliseconds. */
   readonly now: () => number;
   /** Called once, when the session has ended. */
   readonly onEnded: () => void;
 }
 
+/** What messages in parts need of the listener. */
+export interface SessionTransfers {
+  /** The memory for the parts of all clients. */
+  readonly budget: ByteBudget;
+  /** Takes a message that is whole, to be let in like any other (faults F02). */
+  readonly onMessage: (inbound: Inbound) => void;
+}
+
 interface InFlight {
   readonly id: RequestId;
   readonly progressToken: ProgressToken | undefined;
   readonly wrapKind: GiftWrapKind | undefined;
+  /** Set once the server has answered and the answer is on its way. */
+  answer?: OutgoingTransfer | "sent";
 }
 
 /** The session that a listener hands out. */
@@ -105,13 +131,13 @@ export class ServerSession implements Session {
   readonly #options: ServerSessionOptions;
   readonly #ended = new AbortController();
   readonly #inFlight = new Map<string, InFlight>();
-  /** Questions to the client: their ids on the wire, and those that the server gave them. */
-  readonly #asked = new Map<RequestId, RequestId>();
+  readonly #questions: Questions;
   readonly #rate: RateLimiter;
+  readonly #transfers: Transfers<Inbound> | undefined;
   readonly #queue: JsonRpcMessage[] = [];
   #initializeParams: Readonly<Record<string, unknown>> | undefined;
   #takesEphemeral = false;
-  #questions = 0;
+  #takesTransfers = false;
   #lastWrap: GiftWrapKind | undefined;
   #introduced = false;
   #started = false;
@@ -130,6 +156,17 @@ export class ServerSession implements Session {
     this.clientTags = discoveryTags(first.event.tags);
     this.#usedAt = options.now();
     this.#rate = new RateLimiter(options.limits.maxMessagesPerSecond, options.now());
+    const { transfers, limits } = options;
+    this.#questions = new Questions(limits.maxInFlight);
+    this.#transfers = transfers && new Transfers({
+      limits,
+      budget: transfers.budget,
+      onMessage: (message, last) => this.#guard(() => transfers.onMessage({ ...last, message })),
+      reply: (frame, { wrapKind }) => {
+        const tags = this.#introduction();
+        this.#post(frame, tags, wrapKind).catch((error) => this.#report(error));
+      },
+    });
   }
 
   /** The parameters of the client's `initialize`; `undefined` for a stateless client. */
@@ -149,12 +186,15 @@ export class ServerSession implements Session {
 
   /** Whether nothing is under way: no request of the client, no question of ours. */
   get idle(): boolean {
-    return this.#inFlight.size === 0 && this.#asked.size === 0;
+    return this.#inFlight.size === 0 && this.#questions.size === 0 &&
+      (this.#transfers?.idle ?? true);
   }
 
-  /** Whether an answer to this question of ours, or the end of this request of the client's, is awaited here. */
+  /** Whether a message belongs to something that is under way here: a question of ours, a request of the client's, a message in parts. */
   expects(message: JsonRpcMessage): boolean {
-    if (isResponse(message)) return message.id !== undefined && this.#asked.has(message.id);
+    const frame = frameOf(message);
+    if (frame !== undefined) return this.#transfers?.expects(frame) ?? false;
+    if (isResponse(message)) return message.id !== undefined && this.#questions.has(message.id);
     const cancelled = cancelledRequestOf(message);
     return cancelled !== undefined && this.#internalId(cancelled) !== undefined;
   }
@@ -170,7 +210,8 @@ export class ServerSession implements Session {
    * Takes a message from the client. Called by the listener, with what has
    * passed verification and access control.
    */
-  receive({ event, message, wrapKind }: Inbound): void {
+  receive(inbound: Inbound): void {
+    const { event, message, wrapKind } = inbound;
     if (this.#ended.signal.aborted) return;
     const { now, limits } = this.#options;
     this.#usedAt = now();
@@ -179,6 +220,12 @@ export class ServerSession implements Session {
       wrapKind === EPHEMERAL_GIFT_WRAP_KIND || hasFlag(event.tags, SUPPORT_ENCRYPTION_EPHEMERAL)
     ) {
       this.#takesEphemeral = true;
+    }
+    if (hasFlag(event.tags, SUPPORT_OVERSIZED_TRANSFER)) this.#takesTransfers = true;
+    const frame = frameOf(message);
+    // Frames of a transfer that was let in are bounded by its size.
+    if (frame !== undefined && this.#transfers?.expects(frame)) {
+      return this.#receiveFrame(frame, inbound);
     }
     const refusal = !this.#rate.take(this.#usedAt)
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
@@ -189,7 +236,8 @@ export class ServerSession implements Session {
       if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);
       return;
     }
-    if (isRequest(message)) this.#receiveRequest(event.id, message, wrapKind);
+    if (frame !== undefined) this.#receiveFrame(frame, inbound);
+    else if (isRequest(message)) this.#receiveRequest(event.id, message, wrapKind);
     else if (isNotification(message)) this.#receiveNotification(message);
     else this.#receiveAnswer(message);
     this.#settleDrain();
@@ -213,9 +261,10 @@ export class ServerSession implements Session {
   close(): Promise<void> {
     if (!this.#ended.signal.aborted) {
       this.#ended.abort(closedError(this.peer));
+      this.#transfers?.close(closedError(this.peer));
       this.#queue.length = 0;
       this.#inFlight.clear();
-      this.#asked.clear();
+      this.#questions.clear();
       try {
         this.#options.onEnded();
       } finally {
@@ -243,24 +292,48 @@ export class ServerSession implements Session {
     if (request.method === "initialize") this.#initializeParams = request.params ?? {};
     const progressToken = progressTokenOf(request);
     this.#inFlight.set(eventId, { id: request.id, progressToken, wrapKind });
-    this.#deliver(withIds(request, eventId, eventId));
+    const isQuiet = progressToken !== undefined && isTransferToken(progressToken);
+    const delivered = isQuiet ? withProgressToken(request, undefined) : request;
+    this.#deliver(withIds(delivered, eventId, eventId));
   }
 
   #receiveNotification(notification: JsonRpcNotification): void {
     const cancelled = cancelledRequestOf(notification);
     if (cancelled === undefined) return this.#deliver(notification);
     const eventId = this.#internalId(cancelled);
-    if (eventId === undefined) return;
+    if (eventId === undefined) {
+      // The request may have come in parts and be whole, but not be here yet.
+      this.#transfers?.verifying?.then(() => {
+        if (this.#internalId(cancelled) !== undefined) this.#receiveNotification(notification);
+      });
+      return;
+    }
+    const answer = this.#inFlight.get(eventId)?.answer;
+    if (answer !== undefined) {
+      this.#inFlight.delete(eventId);
+      if (answer !== "sent") answer.cancel(new SessionError("CLOSED", "the request was cancelled"));
+      return;
+    }
     // MCP: who is told to cancel does not answer. A server that answers all the same finds nobody to answer to.
     this.#inFlight.delete(eventId);
     this.#deliver({ ...notification, params: { ...notification.params, requestId: eventId } });
   }
 
   #receiveAnswer(answer: JsonRpcResponse): void {
-    const id = answer.id === undefined ? undefined : this.#asked.get(answer.id);
-    if (answer.id === undefined || id === undefined) return;
-    this.#asked.delete(answer.id);
-    this.#deliver({ ...answer, id });
+    const id = answer.id === undefined ? undefined : this.#questions.take(answer.id);
+    if (id !== undefined) this.#deliver({ ...answer, id });
+  }
+
+  #receiveFrame(frame: Frame, inbound: Inbound): void {
+    if (frame.profile !== OVERSIZED_TRANSFER || this.#transfers === undefined) {
+      logger.debug("a frame of {profile} was dropped", { profile: frame.profile });
+      return;
+    }
+    const { tags } = inbound.event;
+    this.#transfers.receive(frame, inbound, {
+      wantsAccept: hasSupportFlag(tags) || !this.#introduced,
+    });
+    this.#settleDrain();
   }
 
   /** The event id of the client's youngest request with this id. */
@@ -296,39 +369,43 @@ export class ServerSession implements Session {
     reason: string,
   ): void {
     const answer = errorResponse(request.id, SERVER_ERROR, `Refused: ${reason}`);
-    this.#options.outbox.send(answer, {
-      recipient: this.peer,
-      tags: [["e", eventId]],
-      wrapKind: this.#replyWrap(wrapKind),
-    }).catch((error) => this.#report(error));
+    this.#post(answer, [["e", eventId]], wrapKind).catch((error) => this.#report(error));
   }
 
   async #sendResponse(response: JsonRpcResponse): Promise<void> {
     const eventId = String(response.id);
     const request = this.#inFlight.get(eventId);
-    if (request === undefined) {
+    if (request === undefined || request.answer !== undefined) {
       logger.debug("an answer to a request that is not in flight any more was dropped");
       return;
     }
-    this.#inFlight.delete(eventId);
-    const envelope: Envelope = {
-      recipient: this.peer,
-      tags: [["e", eventId], ...this.#introduction()],
-      wrapKind: this.#replyWrap(request.wrapKind),
-    };
-    const answer: JsonRpcResponse = { ...response, id: request.id };
+    const transfer = this.#answerInParts(request);
+    request.answer = transfer ?? "sent";
+    const tags: Tags = [["e", eventId], ...this.#introduction()];
     try {
-      await this.#options.outbox.send(answer, envelope);
+      await this.#post({ ...response, id: request.id }, tags, request.wrapKind, transfer);
     } catch (error) {
-      if (!(error instanceof CvmError && error.code === "MESSAGE_TOO_LARGE")) throw error;
-      const refusal = errorResponse(
-        request.id,
-        INTERNAL_ERROR,
-        `The answer is too large to be sent: ${error.message}`,
-      );
-      await this.#options.outbox.send(refusal, envelope);
+      if (!this.#inFlight.has(eventId)) return; // cancelled meanwhile, or the session has ended
+      if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
+      const refusal = errorResponse(request.id, INTERNAL_ERROR, undeliverable(error, transfer));
+      await this.#post(refusal, [["e", eventId]], request.wrapKind);
       this.#report(error);
+    } finally {
+      this.#inFlight.delete(eventId);
     }
+  }
+
+  /** How the answer to a request leaves should it be too large for one event; `undefined` when it can't. */
+  #answerInParts({ progressToken }: InFlight): OutgoingTransfer | undefined {
+    if (this.#transfers === undefined || progressToken === undefined) return undefined;
+    // Who has introduced itself and not said that it takes transfers does not.
+    const isKnown = this.#initializeParams !== undefined || hasSupportFlag(this.clientTags);
+    if (isKnown && !this.#takesTransfers) return undefined;
+    return new OutgoingTransfer({
+      token: String(progressToken),
+      isWelcome: this.#takesTransfers,
+      limits: this.#options.limits,
+    });
   }
 
   async #sendNotification(notification: JsonRpcNotification): Promise<void> {
@@ -350,50 +427,45 @@ export class ServerSession implements Session {
   }
 
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
-    const needed = NEEDED_CAPABILITY[request.method];
-    if (needed !== undefined && !this.#clientHas(needed)) {
-      const answer = errorResponse(
-        request.id,
-        METHOD_NOT_FOUND,
-        `The client has not declared the capability "${needed}" that ${request.method} needs`,
-      );
-      queueMicrotask(() => this.onmessage?.(answer));
+    const missing = missingCapability(request, this.#initializeParams);
+    if (missing !== undefined) {
+      queueMicrotask(() => this.onmessage?.(missing));
       return;
     }
-    if (this.#asked.size >= this.#options.limits.maxInFlight) {
-      throw new SessionError(
-        "LIMIT_REACHED",
-        `${this.#asked.size} questions to the client ${this.peer} are unanswered; limits.maxInFlight is the bound`,
-      );
-    }
-    // Never 0: clients of the official MCP SDK take no cancellation of a request with that id.
-    const id = ++this.#questions;
-    this.#asked.set(id, request.id);
+    const id = this.#questions.add(request.id);
     try {
       await this.#post({ ...request, id }, this.#introduction());
     } catch (error) {
-      this.#asked.delete(id);
+      this.#questions.take(id);
       throw error;
     }
   }
 
   async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
-    for (const [requestId, id] of this.#asked) {
-      if (id !== withdrawn) continue;
-      this.#asked.delete(requestId);
+    for (const requestId of this.#questions.withdraw(withdrawn)) {
       const params = { ...notification.params, requestId };
       await this.#post({ ...notification, params }, this.#introduction());
     }
   }
 
-  #clientHas(capability: string): boolean {
-    const capabilities = this.#initializeParams?.capabilities;
-    return typeof capabilities === "object" && capabilities !== null && capability in capabilities;
-  }
-
-  async #post(message: JsonRpcMessage, tags: Tags): Promise<void> {
-    const wrapKind = this.#replyWrap(this.#lastWrap);
-    await this.#options.outbox.send(message, { recipient: this.peer, tags, wrapKind });
+  /** Sends a message; `asked` is the gift wrap of the one that it answers. */
+  async #post(
+    message: JsonRpcMessage,
+    tags: Tags,
+    asked = this.#lastWrap,
+    transfer?: OutgoingTransfer,
+  ): Promise<void> {
+    const { outbox, serverTags } = this.#options;
+    const envelope: Envelope = {
+      recipient: this.peer,
+      tags,
+      // A client that may not know that we take transfers is told, so as to accept this one.
+      startTags: this.#takesTransfers ? tags : [...tags.filter(([n]) => n === "e"), ...serverTags],
+      wrapKind: this.#replyWrap(asked),
+      transfer,
+    };
+    const send = () => outbox.send(message, envelope);
+    await (transfer === undefined ? send() : this.#transfers?.during(transfer, send));
   }
 
   /** What the server says of itself, once a session (CEP-35). */
@@ -407,9 +479,24 @@ export class ServerSession implements Session {
     return chooseReplyWrap(this.#options.modes, asked, this.#takesEphemeral);
   }
 
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
   #report(error: unknown): void {
     this.onerror?.(error instanceof Error ? error : new Error(String(error)));
   }
+}
+
+function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
+  const hint = transfer === undefined
+    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token"
+    : "";
+  return `The answer could not be delivered: ${error.message}${hint}`;
 }
 
 function closedError(peer: string): SessionError {

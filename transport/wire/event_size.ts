@@ -14,6 +14,11 @@ const SIGNED_FIELDS_BYTES = 72 + 76 + 137;
 /** A gift wrap without its payload: `{"kind":21059,"created_at":1700000000,"tags":[["p","…64…"]],"content":""}`, signed. */
 const WRAP_FIELDS_BYTES = SIGNED_FIELDS_BYTES + 69 + 64;
 
+/** The largest event where relays do not say that they take larger ones: the stock limit of strfry. */
+export const DEFAULT_MAX_EVENT_BYTES = 65_536;
+/** The frame around an event: `["EVENT",…]`. */
+export const EVENT_FRAME_BYTES = 10;
+
 /** The number of UTF-8 bytes of a text. */
 export function utf8Length(text: string): number {
   return encoder.encode(text).byteLength;
@@ -27,4 +32,24 @@ export function signedEventBytes(template: EventTemplate): number {
 /** The size in bytes of a gift wrap around so many bytes. */
 export function wrapBytes(plaintextBytes: number): number {
   return WRAP_FIELDS_BYTES + payloadLength(plaintextBytes);
+}
+
+/** The largest plaintext that older NIP-44 implementations decrypt, in bytes. */
+const MAX_WRAPPED_BYTES = 65_534;
+
+/**
+ * The opposite of {@linkcode wrapBytes}.
+ *
+ * @param eventBytes How large a gift wrap may be.
+ * @returns The largest plaintext that one of that size holds, in bytes; 0 when none fits.
+ */
+export function wrappedBytes(eventBytes: number): number {
+  let fits = 0;
+  let tooMuch = MAX_WRAPPED_BYTES + 1;
+  while (tooMuch - fits > 1) {
+    const middle = Math.floor((fits + tooMuch) / 2);
+    if (wrapBytes(middle) <= eventBytes) fits = middle;
+    else tooMuch = middle;
+  }
+  return fits;
 }

@@ -19,5 +19,11 @@ export const RESOURCE_TEMPLATES_LIST_KIND = 11319;
 export const PROMPTS_LIST_KIND = 11320;
 /** The relays on which a key can be reached (NIP-65, CEP-17). */
 export const RELAY_LIST_KIND = 10002;
+/** Who a key is, for people (NIP-01, CEP-23). */
+export const PROFILE_KIND = 0;
+/** A short text note (NIP-10, CEP-23). */
+export const NOTE_KIND = 1;
+/** A comment; on a server's announcement, a review (NIP-22, CEP-24). */
+export const COMMENT_KIND = 1111;
 /** A request to delete events (NIP-09). */
 export const DELETION_KIND = 5;

@@ -87,6 +87,37 @@ export function progressTokenOf(request: JsonRpcRequest): ProgressToken | undefi
   return isRequestId(token) ? token : undefined;
 }
 
+/** The token of a client that asks for nothing but to be answered in parts begins so. */
+const TRANSFER_TOKEN_PREFIX = "cvm-transfer-";
+
+/**
+ * A token under which a request may be sent and answered in parts (CEP-22)
+ * although whoever made it wants no progress reports. Servers of this package
+ * know it by its beginning and report nothing; others may.
+ */
+export function transferToken(unique: string): string {
+  return `${TRANSFER_TOKEN_PREFIX}${unique}`;
+}
+
+/** Whether a token asks for no progress reports: see {@linkcode transferToken}. */
+export function isTransferToken(token: ProgressToken): boolean {
+  return typeof token === "string" && token.startsWith(TRANSFER_TOKEN_PREFIX);
+}
+
+/** A request with a progress token, or without one. */
+export function withProgressToken(
+  request: JsonRpcRequest,
+  progressToken: ProgressToken | undefined,
+): JsonRpcRequest {
+  const { _meta, ...params } = request.params ?? {};
+  const { progressToken: _, ...others } = _meta ?? {};
+  const meta = progressToken === undefined ? others : { ...others, progressToken };
+  return {
+    ...request,
+    params: Object.keys(meta).length === 0 ? params : { ...params, _meta: meta },
+  };
+}
+
 /** A request with another id, and with another progress token where it has one. */
 export function withIds(
   request: JsonRpcRequest,

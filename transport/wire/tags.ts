@@ -14,6 +14,9 @@ export const SUPPORT_ENCRYPTION = "support_encryption";
 /** Says that the sender understands ephemeral gift wraps (CEP-19). */
 export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
+/** Says that the sender takes messages in parts (CEP-22). */
+export const SUPPORT_OVERSIZED_TRANSFER = "support_oversized_transfer";
+
 /** Makes equal messages different events; it says nothing of its sender. */
 export const SALT = "salt";
 
@@ -23,6 +26,11 @@ const SUPPORT_PREFIX = "support_";
 /** The first value of a tag, or `undefined` when there is no such tag. */
 export function tagValue(tags: Tags, name: string): string | undefined {
   return tags.find((tag) => tag[0] === name)?.[1];
+}
+
+/** The first values of all tags of a name. */
+export function tagValues(tags: Tags, name: string): string[] {
+  return tags.flatMap((tag) => tag[0] === name && tag[1] !== undefined ? [tag[1]] : []);
 }
 
 /** Whether a flag is set. Flags count only as tags of one element: `["support_encryption"]`. */

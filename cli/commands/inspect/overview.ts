@@ -40,7 +40,7 @@ export async function overview(sources: OverviewSources): Promise<void> {
     publicKey,
     npub: formatNpub(publicKey),
     nprofile: formatNprofile(publicKey, pool.urls),
-    name: transport.serverName ?? null,
+    name: transport.serverInfo.name ?? null,
     server: client.getServerVersion() ?? null,
     instructions: client.getInstructions() ?? null,
     capabilities: client.getServerCapabilities() ?? {},

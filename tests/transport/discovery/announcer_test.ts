@@ -8,7 +8,7 @@ import { fetchAnnouncement } from "../../../transport/discovery/announcement.ts"
 import { fetchRelayList, newestGenuine } from "../../../transport/discovery/relay_list.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { NostrServerTransport, serve } from "../../../transport/server.ts";
-import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { createWebSocketFactory, MemoryRelay } from "../../../transport/testing/mod.ts";
 import { fixtureServer, network, poolOptions, RawPeer, until } from "../_harness.ts";
 
 /** What a relay still has of an author, by kind. */
@@ -47,6 +47,7 @@ Deno.test("F26: an announcement has every page of every list (CEP6-1, CEP6-2, CE
     ["about", "has pages"],
     ["support_encryption"],
     ["support_encryption_ephemeral"],
+    ["support_oversized_transfer"],
   ]);
   const { tools } = JSON.parse(events.get(11317)!.content);
   assertEquals(tools.map(({ name }: { name: string }) => name), ["tool 0", "tool 1", "tool 2"]);
@@ -166,4 +167,33 @@ Deno.test("CEP6-4, NIP1-2, F16: the newest genuine event wins, then the lowest i
   await until("the events are there", () => relay.events.length >= 2);
   await using pool = new RelayPool([relay.url], poolOptions(relay));
   assertEquals((await fetchAnnouncement(pool, signer.pubkey))?.name, "new");
+});
+
+Deno.test("F26: a forged event with a later time does not spoil a deletion", async () => {
+  await using home = new MemoryRelay({ url: "wss://home.test" });
+  await using forger = new MemoryRelay({ url: "wss://forger.test" });
+  const relays = [home.url, forger.url];
+  const pool = poolOptions({ webSocket: createWebSocketFactory([home, forger]) });
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => pagedServer(1), { signer, relays, announce: true, pool });
+  const created_at = Math.floor(Date.now() / 1000) + 800;
+  const later = { kind: 11318, created_at, tags: [], content: "{}" };
+  await server.pool.publish(await signer.signEvent(later), { relays: [forger.url] });
+  forger.faults.set({ corruptSignatures: true });
+  await server.withdraw();
+  const deletion = home.events.find(({ kind }) => kind === 5)!;
+  assert(deletion.created_at < created_at - 700);
+});
+
+Deno.test("Announcer does not replace a profile that no relay shows it", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  relay.faults.set({ refuseSubscriptions: { reason: "blocked: no profiles", kinds: [0] } });
+  await using server = await serve(() => fixtureServer(), {
+    signer,
+    announce: { profile: { name: "Weather" } },
+    ...network(relay),
+  });
+  assertEquals(server.announcement?.published.map(({ kind }) => kind).includes(11316), true);
+  assertEquals(relay.events.filter(({ kind }) => kind === 0), []);
 });

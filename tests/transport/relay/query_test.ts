@@ -113,3 +113,17 @@ Deno.test("query() authenticates when it is told to", async () => {
   });
   assertEquals(await pool.query([{ kinds: [1059] }]), [wrap]);
 });
+
+Deno.test("query() takes no more from a relay than twice what it asked for", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ withholdEose: true });
+  await using pool = poolOn([relay], { queryTimeoutMs: 60_000 });
+  const found = pool.query([{ kinds: [1], limit: 2 }, { kinds: [2], limit: 1 }]);
+  await until("it is asked", () => framesOf(relay, "REQ").length === 1);
+  const id = framesOf(relay, "REQ")[0]?.[1];
+  for (let index = 0; index < 10; index++) {
+    const event = await makeEvent({ kind: 1, content: String(index) });
+    relay.faults.send(JSON.stringify(["EVENT", id, event]));
+  }
+  assertEquals((await found).length, 6);
+});

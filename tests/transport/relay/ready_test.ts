@@ -87,12 +87,12 @@ Deno.test("RelayPool normalizes its relays, names each once, and connects at fir
   await using relay = new MemoryRelay();
   await using pool = new RelayPool(["WSS://Relay.test/", relay.url], {
     webSocket: relay.webSocket,
-    fetchRelayInfo: () => Promise.resolve({ limitation: { max_message_length: 70_000 } }),
+    fetchRelayInfo: () => Promise.resolve({ limitation: { max_message_length: 50_000 } }),
   });
   assertEquals(pool.urls, [relay.url]);
-  assertEquals([relay.connectionCount, pool.limits()], [0, {}]);
+  assertEquals([relay.connectionCount, pool.limits()], [0, { maxMessageBytes: 65_536 }]);
   await pool.ready();
-  await until("the document is there", () => pool.limits().maxMessageBytes === 70_000);
+  await until("the document is there", () => pool.limits().maxMessageBytes === 50_000);
   let error: unknown;
   try {
     new RelayPool(["https://relay.test"]);
@@ -101,6 +101,21 @@ Deno.test("RelayPool normalizes its relays, names each once, and connects at fir
   }
   assert(error instanceof InputError);
   assertEquals(error.code, "RELAY_URL_INVALID");
+});
+
+Deno.test("F40: a relay counts for more than 64 KiB when it states both the frame and the content that it takes", async () => {
+  const cases = [
+    [{ max_message_length: 131_072 }, 65_536], // as stock strfry, which takes events of 64 KiB
+    [{ max_message_length: 500_000, max_content_length: 400_000 }, 400_000],
+    [{ max_message_length: 40_000 }, 40_000],
+    [{ max_content_length: 40_000 }, 40_000],
+  ] as const;
+  for (const [limitation, expected] of cases) {
+    await using relay = new MemoryRelay();
+    await using pool = poolOn([relay], { fetchRelayInfo: () => Promise.resolve({ limitation }) });
+    await pool.ready();
+    await until("the document counts", () => pool.limits().maxMessageBytes === expected);
+  }
 });
 
 Deno.test("a NIP-11 document that never comes holds up neither ready() nor close()", async () => {
@@ -113,7 +128,7 @@ Deno.test("a NIP-11 document that never comes holds up neither ready() nor close
     },
   });
   await pool.ready();
-  assertEquals(pool.limits(), {});
+  assertEquals(pool.limits(), { maxMessageBytes: 65_536 });
 });
 
 Deno.test("close() takes at most a second when a relay does not answer the closing handshake", async () => {

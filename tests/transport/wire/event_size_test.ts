@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
 import { generateKey, PrivateKeySigner, signEvent, wrapEvent } from "../../../crypto/mod.ts";
-import { signedEventBytes, utf8Length, wrapBytes } from "../../../transport/wire/event_size.ts";
+import {
+  signedEventBytes,
+  utf8Length,
+  wrapBytes,
+  wrappedBytes,
+} from "../../../transport/wire/event_size.ts";
 
 Deno.test("signedEventBytes() is the exact size of the signed event", () => {
   const key = generateKey();
@@ -31,6 +36,16 @@ Deno.test("wrapBytes() is the exact size of the gift wrap", async () => {
     const real = utf8Length(JSON.stringify(wrapEvent(inner, recipient, { kind: 21059 })));
     assert(predicted === real, `${predicted} for ${real}`);
   }
+});
+
+Deno.test("wrappedBytes() is the largest plaintext whose wrap fits", () => {
+  for (const size of [600, 5_000, 65_526, 80_000]) {
+    const fits = wrappedBytes(size);
+    assert(wrapBytes(fits) <= size && wrapBytes(fits + 1) > size, `${fits} for ${size}`);
+  }
+  assertEquals(wrappedBytes(65_536 - 10), 40_960);
+  assertEquals(wrappedBytes(10_000_000), 65_534, "older NIP-44 implementations read no more");
+  assertEquals(wrappedBytes(300), 0);
 });
 
 Deno.test("F40: the largest wrap for a stock relay has 40,960 bytes of plaintext", () => {

@@ -1,0 +1,101 @@
+/**
+ * The requests of a client that wait for an answer.
+ *
+ * @module
+ */
+import type { JsonRpcRequest, ProgressToken, RequestId } from "../types.ts";
+import { progressTokenOf } from "../wire/message.ts";
+
+/** A request that waits for its answer. */
+export interface Pending {
+  /** The id of the event that it left in, or, of a request in parts, of the last part. */
+  readonly eventId: string;
+  /** Its id. */
+  readonly id: RequestId;
+  /** Its method. */
+  readonly method: string;
+  /** The token that it left with. */
+  readonly token: string | undefined;
+  /** The token that the caller gave it, who wants to hear of progress. */
+  readonly callersToken: ProgressToken | undefined;
+  /** Ends the wait for the relay's OK: who was answered has been heard. */
+  readonly onAnswered: () => void;
+  /** The highest progress that the caller has been told. */
+  progress: number;
+  /** Fails the request when the server stays silent; only the first one and `initialize` have it. */
+  timer?: ReturnType<typeof setTimeout>;
+  /** Sends the request in the other gift wrap too. */
+  retryTimer?: ReturnType<typeof setTimeout>;
+}
+
+/** The requests that wait, by the event in which each left. */
+export class PendingRequests {
+  readonly #byEvent = new Map<string, Pending>();
+
+  /**
+   * Begins the wait.
+   *
+   * @param eventId The event that an answer will refer to.
+   * @param request The request as the caller made it.
+   * @param sent The request as it left.
+   * @param onAnswered Called when the answer is there.
+   */
+  add(
+    eventId: string,
+    { request, sent, onAnswered }: {
+      readonly request: JsonRpcRequest;
+      readonly sent: JsonRpcRequest;
+      readonly onAnswered: () => void;
+    },
+  ): Pending {
+    const token = progressTokenOf(sent);
+    const pending: Pending = {
+      eventId,
+      id: request.id,
+      method: request.method,
+      token: token === undefined ? undefined : String(token),
+      callersToken: progressTokenOf(request),
+      onAnswered,
+      progress: 0,
+    };
+    this.#byEvent.set(eventId, pending);
+    return pending;
+  }
+
+  /** The request that left in an event. */
+  get(eventId: string | undefined): Pending | undefined {
+    return eventId === undefined ? undefined : this.#byEvent.get(eventId);
+  }
+
+  /** The requests with a progress token, as it stands on the wire. */
+  withToken(token: string): readonly Pending[] {
+    return [...this.#byEvent.values()].filter((pending) => pending.token === token);
+  }
+
+  /** The requests with an id. */
+  withId(id: RequestId): readonly Pending[] {
+    return [...this.#byEvent.values()].filter((pending) => pending.id === id);
+  }
+
+  /** Ends the wait for one request. */
+  settle({ eventId }: Pending): void {
+    stopTimers(this.#byEvent.get(eventId));
+    this.#byEvent.delete(eventId);
+  }
+
+  /** The server has been heard: silence is no reason to fail any more. */
+  stopTimers(): void {
+    for (const pending of this.#byEvent.values()) stopTimers(pending);
+  }
+
+  /** Ends the wait for all. */
+  clear(): void {
+    this.stopTimers();
+    this.#byEvent.clear();
+  }
+}
+
+function stopTimers(pending: Pending | undefined): void {
+  clearTimeout(pending?.timer);
+  clearTimeout(pending?.retryTimer);
+}
