@@ -118,6 +118,8 @@ const SESSIONS: readonly CaseDefinition[] = [
     needs,
     async play(stage) {
       const { server: { publicKey: to }, peer } = await startServer(stage);
+      await peer.answerTo(await peer.send(initialize(), { to, wrap: 21059 }));
+      await peer.send({ jsonrpc: "2.0", method: "notifications/initialized" }, { to, wrap: 21059 });
       await stage.callByHand(peer, to, 21059, "shout", { text: "same", times: 3 });
       const shouts = peer.messages.filter(({ message }) => {
         return "method" in message && message.method === "notifications/message";
