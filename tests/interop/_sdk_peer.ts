@@ -80,7 +80,13 @@ export class SdkPeer implements AsyncDisposable {
   async runClient(
     relays: readonly string[],
     modes: PeerModes,
-    options: { server: string; short: boolean; timeoutMs: number },
+    options: {
+      server: string;
+      short: boolean;
+      timeoutMs: number;
+      stateless?: boolean;
+      large?: boolean;
+    },
   ): Promise<SdkOutcome & { readonly publicKey: string }> {
     const { secretKey, publicKey } = generateKeys();
     const answer = await this.#command("exercise", { secretKey, relays, ...modes, ...options });

@@ -16,7 +16,7 @@ import {
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import { errorOf, exercise, makeToolServer } from "../interop/_tools.ts";
+import { echoLarge, errorOf, exercise, makeToolServer } from "../interop/_tools.ts";
 
 /** What a command may say. */
 interface Command {
@@ -29,6 +29,7 @@ interface Command {
   readonly announced?: boolean;
   readonly server?: string;
   readonly short?: boolean;
+  readonly large?: boolean;
   readonly timeoutMs?: number;
   readonly stateless?: boolean;
   /** The transport that `open` makes, and `send` and `close` mean. */
@@ -132,10 +133,11 @@ const transports = new Map<number, NostrServerTransport | NostrClientTransport>(
 
 /** Connects a client, makes it call, and closes it. */
 async function runClient(command: Command): Promise<unknown> {
-  const { short = false, timeoutMs = 5_000 } = command;
+  const { short = false, large = false, timeoutMs = 5_000 } = command;
   const client = new Client({ name: "theirs", version: "1.0.0" });
   try {
     await client.connect(clientTransport(command), { timeout: timeoutMs });
+    if (large) await echoLarge(client, { timeoutMs });
     return await exercise(client, { short, timeoutMs });
   } finally {
     await client.close();
