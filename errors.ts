@@ -13,6 +13,7 @@
  *
  * - `KEY_INVALID`, `SERVER_INVALID`, `RELAY_URL_INVALID`: an input that names a key, a server or a relay can't be used.
  * - `EVENT_INVALID`, `SIGNATURE_INVALID`, `DECRYPT_FAILED`, `WRAP_INVALID`: a Nostr event is not what it claims to be.
+ * - `SCHEMA_INVALID`: a tool's schema can't be hashed.
  * - `RELAY_UNREACHABLE`: no relay could be connected to in time.
  * - `PUBLISH_REFUSED`, `PUBLISH_TIMEOUT`: no relay took an event.
  * - `SUBSCRIPTION_REFUSED`: no relay granted a subscription.
@@ -20,6 +21,8 @@
  * - `ENCRYPTION_MISMATCH`: both sides can't agree on how to encrypt.
  * - `MESSAGE_TOO_LARGE`: a message does not fit an event, and can't be sent in parts either.
  * - `TRANSFER_FAILED`: a message in parts, or a stream, did not arrive whole.
+ * - `CALL_FAILED`: the server answered a call with an error.
+ * - `STREAM_UNAVAILABLE`: a call has no open stream: its caller has not asked for one, or takes none.
  * - `NOT_FOUND`: something that was looked up does not exist.
  * - `UPSTREAM_FAILED`: the MCP server behind a gateway could not be started or died.
  * - `LIMIT_REACHED`: a configured bound was hit.
@@ -34,6 +37,7 @@ export type ErrorCode =
   | "SIGNATURE_INVALID"
   | "DECRYPT_FAILED"
   | "WRAP_INVALID"
+  | "SCHEMA_INVALID"
   | "RELAY_UNREACHABLE"
   | "PUBLISH_REFUSED"
   | "PUBLISH_TIMEOUT"
@@ -42,6 +46,8 @@ export type ErrorCode =
   | "ENCRYPTION_MISMATCH"
   | "MESSAGE_TOO_LARGE"
   | "TRANSFER_FAILED"
+  | "CALL_FAILED"
+  | "STREAM_UNAVAILABLE"
   | "NOT_FOUND"
   | "UPSTREAM_FAILED"
   | "LIMIT_REACHED"
@@ -68,7 +74,7 @@ export class CvmError extends Error {
   }
 }
 
-/** What somebody gave can't be used: a key, a server name, a relay URL, a setting, a text that is too long. */
+/** What somebody gave can't be used: a key, a server name, a relay URL, a setting, a tool's schema, a text that is too long. */
 export class InputError extends CvmError {
   /** The name of the class. */
   override name = "InputError";
@@ -119,6 +125,28 @@ export class RelayError extends CvmError {
 export class SessionError extends CvmError {
   /** The name of the class. */
   override name = "SessionError";
+}
+
+/** A server answered a call with a JSON-RPC error. */
+export class CallError extends CvmError {
+  /** The name of the class. */
+  override name = "CallError";
+  /** The JSON-RPC error code. */
+  readonly rpcCode: number;
+  /** What the server added to the error. */
+  readonly data: unknown;
+
+  /**
+   * Makes the error.
+   *
+   * @param method The method that was called.
+   * @param error The error of the answer.
+   */
+  constructor(method: string, error: { code: number; message: string; data?: unknown }) {
+    super("CALL_FAILED", `${method}: ${error.message}`);
+    this.rpcCode = error.code;
+    this.data = error.data;
+  }
 }
 
 /** The MCP server behind a gateway could not be started, or died. */

@@ -31,6 +31,8 @@
  *
  * @module
  */
+export type { CanonicalHashOptions } from "./canonical_hash.ts";
+export { canonicalHash, invocationHash } from "./canonical_hash.ts";
 export type { CryptoEngine } from "./engine.ts";
 export type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
 export { getEventId, isNostrEvent, serializeEvent, signEvent, verifyEvent } from "./event.ts";

@@ -9,11 +9,13 @@ import type { NostrEvent } from "../crypto/event.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND } from "../crypto/gift_wrap.ts";
 import { parseServerAddress } from "../crypto/keys.ts";
 import { CvmError, SessionError } from "../errors.ts";
+import { ClientCall, type StreamCall, type StreamCallOptions } from "./client/_call.ts";
 import { Acquaintance } from "./client/_acquaintance.ts";
 import { diagnoseSilence } from "./client/_diagnosis.ts";
 import { type Pending, PendingRequests } from "./client/_pending.ts";
-import { resolveRelays } from "./client/_relays.ts";
+import { meetServer } from "./client/_relays.ts";
 import { statelessInitializeResult } from "./client/_stateless.ts";
+import { ClientStreams } from "./client/_streams.ts";
 import { ClientTransfers } from "./client/_transfers.ts";
 import { WrapChoice } from "./client/_wrap_choice.ts";
 import type { NostrClientTransportOptions } from "./client/options.ts";
@@ -24,7 +26,7 @@ import { resolveLimits, type SessionLimits } from "./session/limits.ts";
 import { checkModes, featureTags, type Modes, supportTags } from "./session/modes.ts";
 import { type Envelope, Outbox } from "./session/outbox.ts";
 import type { JsonRpcMessage, JsonRpcRequest, RequestId, Transport } from "./types.ts";
-import { type Frame, frameOf, OVERSIZED_TRANSFER } from "./wire/frames.ts";
+import { type Frame, frameOf, OPEN_STREAM, OVERSIZED_TRANSFER } from "./wire/frames.ts";
 import {
   cancelledRequestOf,
   errorResponse,
@@ -34,11 +36,14 @@ import {
   isResponse,
   progressOf,
   REQUEST_TIMEOUT,
+  withProgressToken,
 } from "./wire/message.ts";
 import type { ServerInfo } from "./wire/server_info.ts";
-import { type Tags, tagValue } from "./wire/tags.ts";
+import { hasSupportFlag, type Tags, tagValue } from "./wire/tags.ts";
 import { randomSalt } from "./wire/unique_events.ts";
 
+export type { StreamCall, StreamCallOptions } from "./client/_call.ts";
+export type { OpenStream } from "./transfer/open_stream.ts";
 export type { NostrClientTransportOptions } from "./client/options.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
 export type { ServerInfo } from "./wire/server_info.ts";
@@ -94,6 +99,7 @@ export class NostrClientTransport implements Transport {
   readonly #pending = new PendingRequests();
   /** `undefined` when messages in parts are switched off. */
   readonly #transfers: ClientTransfers | undefined;
+  readonly #streams: ClientStreams;
   /** Requests of the server, and the events they came in. */
   readonly #questions = new Map<RequestId, string>();
   readonly #salt = randomSalt();
@@ -101,6 +107,7 @@ export class NostrClientTransport implements Transport {
   #inbox: Inbox | undefined;
   #outbox: Outbox | undefined;
   #initialize: JsonRpcRequest | undefined;
+  #calls = 0;
 
   /**
    * Prepares it; nothing happens yet.
@@ -125,6 +132,17 @@ export class NostrClientTransport implements Transport {
         this.#sendBeside(frame, [["e", tagValue(event.tags, "e") ?? event.id]]),
       onAnswer: (answer, pending) => this.#answer(answer, pending),
       onFailed: (pending, error) => this.#fail(pending, error, INTERNAL_ERROR),
+      onProgress: (report) => this.onmessage?.(report),
+    });
+    this.#streams = new ClientStreams({
+      limits: this.#limits,
+      isWelcome: () => this.#acquaintance.takesStreams,
+      chunkBytes: (token) =>
+        this.#open.chunkBytes(OPEN_STREAM, token, {
+          recipient: this.serverPublicKey,
+          wrapKind: this.#wraps.current,
+        }),
+      send: (frame, frameType) => this.#sendFrame(frame, frameType),
       onProgress: (report) => this.onmessage?.(report),
     });
   }
@@ -196,18 +214,93 @@ export class NostrClientTransport implements Transport {
    * @throws {RelayError} PUBLISH_REFUSED or PUBLISH_TIMEOUT when no relay took it.
    */
   async send(message: JsonRpcMessage): Promise<void> {
-    if (this.#outbox === undefined || this.#stop.signal.aborted) throw this.#notStarted();
+    const outbox = this.#open;
     if (this.#options.stateless && this.#answersItself(message)) return;
-    if (isRequest(message)) await this.#sendRequest(this.#outbox, message);
-    else await this.#sendOther(this.#outbox, message);
+    if (isRequest(message)) await this.#sendRequest(outbox, message);
+    else await this.#sendOther(outbox, message);
+  }
+
+  /**
+   * Calls a method of the server with a stream beside the call (CEP-41). The
+   * call is the transport's own: an MCP client above it sees nothing of it.
+   *
+   * @param method The method, such as `tools/call`.
+   * @param params Its parameters.
+   * @param options When to give up, and who hears of progress.
+   * @returns The stream and the result; both settle in every case.
+   * @throws {SessionError} CLOSED when the transport is not open.
+   *
+   * @example
+   * ```ts
+   * import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+   * import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+   * import { PrivateKeySigner } from "@cvm/toolkit/crypto";
+   * import { MemoryRelay } from "@cvm/toolkit/testing";
+   * import { NostrClientTransport } from "@cvm/toolkit/transport/client";
+   * import { serve } from "@cvm/toolkit/transport/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using relay = new MemoryRelay();
+   * const network = { relays: [relay.url], pool: { webSocket: relay.webSocket } };
+   * await using server = await serve((session) => {
+   *   const mcp = new McpServer({ name: "counter", version: "1.0.0" });
+   *   mcp.registerTool("count", {}, async ({ requestId }) => {
+   *     const stream = session.openStream(requestId);
+   *     for (const word of ["one", "two"]) await stream.write(word);
+   *     return { content: [{ type: "text", text: "done" }] };
+   *   });
+   *   return mcp;
+   * }, { signer: PrivateKeySigner.generate(), ...network });
+   *
+   * const transport = new NostrClientTransport({
+   *   signer: PrivateKeySigner.generate(),
+   *   server: server.publicKey,
+   *   ...network,
+   * });
+   * const client = new Client({ name: "example", version: "1.0.0" });
+   * await client.connect(transport);
+   * const call = transport.streamCall("tools/call", { name: "count" });
+   * const words: string[] = [];
+   * for await (const word of call.stream) words.push(word);
+   * assertEquals(words, ["one", "two"]);
+   * assertEquals((await call.result).content, [{ type: "text", text: "done" }]);
+   * await client.close();
+   * ```
+   */
+  streamCall(
+    method: string,
+    params: JsonRpcRequest["params"] = {},
+    options: StreamCallOptions = {},
+  ): StreamCall {
+    const outbox = this.#open;
+    const id = `cvm-call-${++this.#calls}`;
+    const token = `cvm-stream-${this.#salt}-${this.#calls}`;
+    const call = new ClientCall({
+      ...options,
+      method,
+      stream: this.#streams.open(token),
+      onCancel: (reason) => {
+        if (!this.#cancel(id)) return;
+        const notification = "notifications/cancelled";
+        this.#sendBeside({
+          jsonrpc: "2.0",
+          method: notification,
+          params: { requestId: id, reason },
+        }, []);
+      },
+    });
+    const request = withProgressToken({ jsonrpc: "2.0", id, method, params }, token);
+    this.#sendRequest(outbox, request, call).catch((error) => call.fail(error));
+    return call;
   }
 
   /** Ends the connection. Requests without an answer stay so. Idempotent. */
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return;
-    this.#stop.abort(new SessionError("CLOSED", "the transport was closed"));
-    this.#pending.clear();
-    this.#transfers?.close(this.#stop.signal.reason);
+    const reason = new SessionError("CLOSED", "the transport was closed");
+    this.#stop.abort(reason);
+    this.#pending.clear(reason);
+    this.#transfers?.close(reason);
     this.#inbox?.close();
     try {
       if (!(this.#options.relays instanceof RelayPool)) await this.#pool?.close();
@@ -220,7 +313,8 @@ export class NostrClientTransport implements Transport {
     const { relays, signer, engine } = this.#options;
     if (relays instanceof RelayPool) return relays;
     const poolOptions: RelayPoolOptions = { signer, ...this.#options.pool };
-    const urls = relays ?? await resolveRelays({
+    if (relays !== undefined) return new RelayPool(relays, poolOptions);
+    return await meetServer({
       server: this.serverPublicKey,
       hints: this.#hints,
       discoveryRelays: this.#options.discoveryRelays,
@@ -229,7 +323,6 @@ export class NostrClientTransport implements Transport {
       engine,
       signal: this.#stop.signal,
     });
-    return new RelayPool(urls, poolOptions);
   }
 
   /** Learns what the server can do before the first message, if the relays say it soon after they are ready. */
@@ -259,7 +352,11 @@ export class NostrClientTransport implements Transport {
     return true;
   }
 
-  async #sendRequest(outbox: Outbox, request: JsonRpcRequest): Promise<void> {
+  async #sendRequest(
+    outbox: Outbox,
+    request: JsonRpcRequest,
+    call?: ClientCall,
+  ): Promise<void> {
     this.#wraps.check();
     const { takesTransfers, hasMet } = this.#acquaintance;
     const opens = request.method === "initialize";
@@ -281,7 +378,8 @@ export class NostrClientTransport implements Transport {
         wrapKind,
         transfer,
         onSigned: (event) => {
-          pending = this.#pending.add(event.id, { request, sent, onAnswered: answered.resolve });
+          const onAnswered = answered.resolve;
+          pending = this.#pending.add(event.id, { request, sent, onAnswered, call });
           this.#watchForSilence(pending, event, wrapKind);
         },
       });
@@ -332,7 +430,10 @@ export class NostrClientTransport implements Transport {
   /** Ends the wait for an answer; returns whether the server has to be told. */
   #cancel(id: RequestId): boolean {
     const waiting = this.#pending.withId(id);
-    for (const pending of waiting) this.#pending.settle(pending);
+    for (const pending of waiting) {
+      pending.stream?.end(new SessionError("CLOSED", "the call was cancelled"));
+      this.#pending.settle(pending);
+    }
     const isLeaving = this.#transfers?.cancel(id) ?? false;
     return waiting.length > 0 || !isLeaving;
   }
@@ -347,7 +448,7 @@ export class NostrClientTransport implements Transport {
     this.#wraps.learn(event.tags, wrapKind);
     if (this.#acquaintance.learn(event.tags, pending?.method)) this.#introduceAgain();
     this.#pending.stopTimers();
-    if (frame !== undefined) this.#receiveFrame(frame, inbound);
+    if (frame !== undefined) this.#receiveFrame(frame, inbound, pending);
     else if (isResponse(message)) this.#answer(message, pending);
     else this.#deliver(message, event, pending);
   }
@@ -359,20 +460,43 @@ export class NostrClientTransport implements Transport {
     pending: Pending | undefined,
   ): boolean {
     if (frame !== undefined && pending !== undefined) return pending.token === frame.token;
-    if (frame !== undefined) return this.#transfers?.expects(frame) ?? false;
+    if (frame !== undefined) {
+      return this.#transfers?.expects(frame) === true ||
+        this.#pending.withToken(frame.token).length > 0;
+    }
     if (isRequest(message) || pending !== undefined) return true;
     return !isResponse(message) && tagValue(event.tags, "e") === undefined;
   }
 
-  #receiveFrame(frame: Frame, inbound: Inbound): void {
-    if (frame.profile === OVERSIZED_TRANSFER) this.#transfers?.receive(frame, inbound);
+  #receiveFrame(frame: Frame, inbound: Inbound, pending: Pending | undefined): void {
+    if (frame.profile === OVERSIZED_TRANSFER) {
+      this.#transfers?.receive(frame, inbound);
+      pending?.call?.touch();
+      return;
+    }
+    // Frames of streams do not refer to the request's event: its token has to do.
+    const streaming = pending ?? this.#pending.withToken(frame.token).at(-1);
+    if (streaming === undefined || this.#options.openStream === false) return;
+    const wantsAccept = hasSupportFlag(inbound.event.tags);
+    this.#streams.receive(frame, streaming, { wantsAccept });
+  }
+
+  async #sendFrame(frame: JsonRpcMessage, frameType: string): Promise<void> {
+    // A server that may not know that we stream is told, so as to accept this one.
+    const introduces = frameType === "start" && !this.#acquaintance.takesStreams;
+    await this.#open.send(frame, {
+      recipient: this.serverPublicKey,
+      tags: introduces ? this.#introduction() : [],
+      wrapKind: this.#wraps.current,
+    });
   }
 
   #answer(message: JsonRpcMessage, pending: Pending | undefined): void {
     if (!isResponse(message) || pending === undefined) return;
     this.#pending.settle(pending);
     pending.onAnswered();
-    this.onmessage?.({ ...message, id: pending.id });
+    if (pending.call !== undefined) pending.call.settle(message);
+    else this.onmessage?.({ ...message, id: pending.id });
   }
 
   /** Hands on a request or a notification of the server. */
@@ -382,6 +506,8 @@ export class NostrClientTransport implements Transport {
       if (pending.callersToken === undefined) return; // nobody asked to be told
       const { progress } = message.params ?? {};
       if (typeof progress === "number") pending.progress = Math.max(pending.progress, progress);
+      pending.call?.touch();
+      if (pending.call !== undefined) return pending.call.report(message.params ?? {});
     }
     this.onmessage?.(message);
   }
@@ -437,6 +563,11 @@ export class NostrClientTransport implements Transport {
   /** Answers a request here, since the server's answer can't come any more. */
   #fail(pending: Pending, { code, message }: SessionError, rpcCode: number): void {
     this.#answer(errorResponse(pending.id, rpcCode, message, { code }), pending);
+  }
+
+  get #open(): Outbox {
+    if (this.#outbox === undefined || this.#stop.signal.aborted) throw this.#notStarted();
+    return this.#outbox;
   }
 
   #notStarted(): SessionError {

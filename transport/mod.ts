@@ -5,43 +5,7 @@
  *
  * @module
  */
-export {
-  DEFAULT_DISCOVERY_RELAYS,
-  fetchRelayList,
-  type LookupOptions,
-} from "./discovery/relay_list.ts";
-export { type Announcement, fetchAnnouncement } from "./discovery/announcement.ts";
-export {
-  type AnnouncementReceipt,
-  type AnnounceOptions,
-  Announcer,
-  type AnnouncerOptions,
-} from "./discovery/announcer.ts";
-export {
-  type EventReceipt,
-  fetchProfile,
-  listNotes,
-  type ListOptions,
-  listReviews,
-  type ListReviewsOptions,
-  type Note,
-  type NoteDraft,
-  type Profile,
-  type ProfileMetadata,
-  publishNote,
-  publishProfile,
-  type PublishProfileOptions,
-  publishReview,
-  type ReadOptions,
-  type ReplyDraft,
-  replyToReview,
-  type Review,
-  type ReviewDraft,
-  type ReviewThreads,
-  type SignedPublishOptions,
-  withdrawEvents,
-  type WithdrawOptions,
-} from "./discovery/mod.ts";
+export * from "./discovery/mod.ts";
 export { NostrClientTransport, type NostrClientTransportOptions } from "./client.ts";
 export {
   listen,
@@ -57,7 +21,9 @@ export {
 export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
 export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
-export type { Session } from "./session/session.ts";
+export type { RequestContext, Session } from "./session/session.ts";
+export type { OpenStream } from "./transfer/open_stream.ts";
+export type { StreamLimits, TransferLimits } from "./transfer/limits.ts";
 export type { Filter } from "./relay/filter.ts";
 export type { RelayInfo, RelayLimitation } from "./relay/nip11.ts";
 export {

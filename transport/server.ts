@@ -15,21 +15,26 @@ import {
   type AnnounceOptions,
   Announcer,
 } from "./discovery/announcer.ts";
+import { type CommonSchemaOptions, commonSchemas } from "./discovery/schema_decorator.ts";
 import type { RelayPool } from "./relay/pool.ts";
 import { SessionHub } from "./session/hub.ts";
 import { listen, type Listener, type ListenOptions } from "./session/listener.ts";
+import { chainDecorators } from "./session/result_decorator.ts";
 import { localConnection } from "./session/local_session.ts";
 import type { Session } from "./session/session.ts";
-import type { JsonRpcMessage, Transport, TransportSendOptions } from "./types.ts";
+import type { JsonRpcMessage, RequestId, Transport, TransportSendOptions } from "./types.ts";
 
 export { listen, type Listener, type ListenOptions } from "./session/listener.ts";
 export type { ServerInfo } from "./wire/server_info.ts";
 export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
+export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
+export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
-export type { Session } from "./session/session.ts";
+export type { RequestContext, Session } from "./session/session.ts";
+export type { OpenStream } from "./transfer/open_stream.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -41,6 +46,11 @@ export interface ServeOptions extends ListenOptions {
    * @default {false}
    */
   readonly announce?: boolean | AnnounceOptions;
+  /**
+   * Which tools implement a common schema, and what they are good for (CEP-15).
+   * Without it, those do whose `_meta` says so.
+   */
+  readonly commonSchemas?: CommonSchemaOptions;
 }
 
 /** What `serve` needs of an MCP server: `McpServer` and `Server` of the official SDK have it. */
@@ -134,8 +144,13 @@ export async function runServer(
   connectAnnouncer: (session: Session) => Promise<void> = connect,
 ): Promise<NostrServer> {
   const { announce = false } = options;
+  const decorateResult = chainDecorators([
+    ...(options.decorateResult === undefined ? [] : [options.decorateResult]),
+    commonSchemas(options.commonSchemas),
+  ]);
   const listener = await listen({
     ...options,
+    decorateResult,
     access: { answerRefused: announce !== false, ...options.access },
   });
   const accepting = acceptSessions(listener, connect);
@@ -148,6 +163,7 @@ export async function runServer(
     pool: listener.pool,
     poolOptions: options.pool,
     serverTags: listener.serverTags,
+    decorateResult,
     now: options.now,
   });
   try {
@@ -241,6 +257,16 @@ export class NostrServerTransport implements Transport {
   /** The sessions that are open. */
   get sessions(): readonly Session[] {
     return this.#hub.sessions;
+  }
+
+  /**
+   * The session that a request came in, while the server works on it: who asked
+   * (CEP-16), and the stream beside the call (CEP-41).
+   *
+   * @param requestId The request's id, as its handler sees it (`extra.requestId` in the official SDK).
+   */
+  sessionOf(requestId: RequestId): Session | undefined {
+    return this.#hub.sessionOf(requestId);
   }
 
   /** The running server behind the transport; `undefined` before `start()`. */

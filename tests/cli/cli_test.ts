@@ -1,8 +1,13 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Server } from "@modelcontextprotocol/sdk/server";
+// @ts-types="@modelcontextprotocol/sdk/types"
+import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { runCli } from "../../cli/app.ts";
 import { Interrupt } from "../../cli/io.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { COMMON_SCHEMA, toolSchemaHash } from "../../transport/discovery/mod.ts";
+import { serve } from "../../transport/server.ts";
 import { isAlive, serverCommand, temporaryFolder, TestIo, until } from "./helpers.ts";
 
 const STRANGER = PrivateKeySigner.generate().pubkey;
@@ -224,4 +229,25 @@ Deno.test("F07: key files are for their owner only, and no key is printed", asyn
     stdin: nsec,
   });
   assertStringIncludes(secret.out, nsec);
+});
+
+Deno.test("CEP15-11: cvm inspect warns of a tool that does not have the common schema that it claims", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const honest = { name: "honest", inputSchema: { type: "object" as const } };
+  const schemaHash = toolSchemaHash(honest);
+  const _meta = { [COMMON_SCHEMA]: { schemaHash } };
+  await using server = await serve(() => {
+    const mcp = new Server({ name: "s", version: "1" }, { capabilities: { tools: {} } });
+    mcp.setRequestHandler(ListToolsRequestSchema, () => ({
+      tools: [{ ...honest, _meta }, { ...honest, name: "liar\u001b[2J", _meta }],
+    }));
+    return mcp;
+  }, { signer: PrivateKeySigner.generate(), relays: [relay.url] });
+  const args = ["inspect", server.publicKey, "--relay", relay.url];
+  const { out, code, err } = await cvm([...args, "--format", "text"], folder.path);
+  assertEquals(code, 0, err);
+  assertMatch(out, new RegExp(`common schema +honest +${schemaHash}`));
+  assertMatch(out, /warning +liar.* does not have the common schema/);
+  assertEquals(out.includes("\u001b"), false);
 });

@@ -3,11 +3,21 @@
  *
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { Client, type ClientOptions } from "@modelcontextprotocol/sdk/client";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { NostrClientTransport, type NostrClientTransportOptions } from "../../transport/client.ts";
 import { type NostrServer, serve, type ServeOptions } from "../../transport/server.ts";
-import { makeToolServer, type ToolServerOptions } from "./_tools.ts";
+import type { PeerModes, Verdict } from "./_modes.ts";
+import {
+  echoLarge,
+  errorOf,
+  exercise,
+  EXPECTED,
+  EXPECTED_SHORT,
+  makeToolServer,
+  type ToolServerOptions,
+} from "./_tools.ts";
 
 /** How long anything may take, milliseconds. */
 export const DEADLINE_MS = 10_000;
@@ -59,6 +69,61 @@ export class ConnectedClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.mcp.close();
   }
+}
+
+/** How long a server may be silent before our client says why, milliseconds. */
+const HANDSHAKE_MS = 1_500;
+/** The error of an MCP client that got no answer. */
+const REQUEST_TIMEOUT = -32001;
+
+/** What a client of ours is to do with a server. */
+export interface ReachOptions {
+  readonly modes: PeerModes;
+  readonly exercise: "short" | "full" | "large";
+  /** @default {false} */
+  readonly stateless?: boolean;
+  /** How long each answer may take, milliseconds. @default {DEADLINE_MS} */
+  readonly timeoutMs?: number;
+}
+
+/** What becomes of a client of ours: a verdict, or what went wrong on the way to one. */
+export async function reachServer(
+  relay: string,
+  server: string,
+  options: ReachOptions,
+): Promise<Verdict | string> {
+  const { modes, exercise: what, stateless = false, timeoutMs = DEADLINE_MS } = options;
+  const started = performance.now();
+  let connected = false;
+  try {
+    await using client = await ConnectedClient.open([relay], server, {
+      ...modes,
+      stateless,
+      handshakeTimeoutMs: HANDSHAKE_MS,
+    });
+    connected = true;
+    if (what === "large") {
+      await echoLarge(client.mcp, { timeoutMs });
+    } else {
+      const transcript = await exercise(client.mcp, { short: what === "short", timeoutMs });
+      assertEquals(transcript, what === "short" ? EXPECTED_SHORT : EXPECTED);
+    }
+    return "works";
+  } catch (error) {
+    if (connected && errorOf(error).code === REQUEST_TIMEOUT) return "silence";
+    return failure(error, performance.now() - started);
+  }
+}
+
+/** An error that says what is wrong, in time, as a verdict; any other one as it is. */
+function failure(error: unknown, tookMs: number): Verdict | string {
+  const { code, message } = errorOf(error);
+  const saysWhy = /\(?(encryption: (optional|required|disabled)|giftWrap: \w+)\)?/.test(message);
+  if (!saysWhy || tookMs > HANDSHAKE_MS * 3) return `${code} after ${tookMs} ms: ${message}`;
+  if (code === "ENCRYPTION_MISMATCH") return "mismatch";
+  const silent = typeof error === "object" && error !== null && "data" in error &&
+    (error.data as { code?: unknown } | undefined)?.code === "SERVER_NOT_ANSWERING";
+  return silent ? "silence" : `${code}: ${message}`;
 }
 
 /** Asks again and again until something is so; fails when that takes too long. */

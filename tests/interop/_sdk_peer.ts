@@ -28,6 +28,16 @@ export interface SdkServer {
   readonly modes: PeerModes;
 }
 
+/** How a server of theirs is announced. */
+export interface SdkAnnouncement {
+  /** Whether it is. */
+  readonly announced?: boolean;
+  /** Its tools that implement a common schema. */
+  readonly commonTools?: readonly string[];
+  /** What those are good for. */
+  readonly categories?: readonly string[];
+}
+
 /** What became of a client of theirs. */
 export type SdkOutcome = { readonly transcript: Transcript } | { readonly error: JsonRpcFailure };
 
@@ -68,10 +78,15 @@ export class SdkPeer implements AsyncDisposable {
   async serve(
     relays: readonly string[],
     modes: PeerModes,
-    { announced = false }: { announced?: boolean } = {},
+    announcement: SdkAnnouncement = {},
   ): Promise<SdkServer> {
     const { secretKey, publicKey } = generateKeys();
-    const { error } = await this.#command("serve", { secretKey, relays, ...modes, announced });
+    const { error } = await this.#command("serve", {
+      secretKey,
+      relays,
+      ...modes,
+      ...announcement,
+    });
     if (error !== undefined) throw new Error(`no server: ${JSON.stringify(error)}`);
     return { publicKey, modes };
   }

@@ -12,6 +12,7 @@ import {
   NostrClientTransport,
   NostrServerTransport,
   PrivateKeySigner,
+  withCommonToolSchemas,
 } from "@contextvm/sdk";
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/types"
@@ -27,6 +28,8 @@ interface Command {
   readonly encryption: string;
   readonly giftWrap: string;
   readonly announced?: boolean;
+  readonly commonTools?: string[];
+  readonly categories?: string[];
   readonly server?: string;
   readonly short?: boolean;
   readonly large?: boolean;
@@ -74,7 +77,7 @@ function commonOptions(command: Command) {
 }
 
 function serverTransport(command: Command, relayHandler: WatchedPool): NostrServerTransport {
-  return new NostrServerTransport({
+  const transport = new NostrServerTransport({
     ...commonOptions(command),
     relayHandler,
     serverInfo: { name: "theirs" },
@@ -85,6 +88,11 @@ function serverTransport(command: Command, relayHandler: WatchedPool): NostrServ
       : undefined,
     bootstrapRelayUrls: [],
   });
+  const { commonTools, categories } = command;
+  if (commonTools !== undefined) {
+    withCommonToolSchemas(transport, { tools: commonTools.map((name) => ({ name })), categories });
+  }
+  return transport;
 }
 
 /** Starts a server; answered once it listens. */

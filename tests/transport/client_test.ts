@@ -62,6 +62,7 @@ Deno.test("F27: every pair of modes that can talk does, and the others say why (
   }
 });
 
+// CEP6-10: the tags of the announcement tell it what those of a first message would have.
 Deno.test("F27: an announcement lets a default client reach a server without encryption, and a strict one fail at once", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {
@@ -162,9 +163,9 @@ Deno.test("CEP35-1, CEP4-4, CEP19-1: the client introduces itself with its first
   const plain = peer.received.filter(({ kind }) => kind === 25910).map(
     ({ tags }) => unsalted(tags),
   );
-  const transfers = [["support_oversized_transfer"]];
-  assertEquals(plain, [transfers, [], []]);
-  const support = [["support_encryption"], ["support_encryption_ephemeral"], ...transfers];
+  const features = [["support_oversized_transfer"], ["support_open_stream"]];
+  assertEquals(plain, [features, [], []]);
+  const support = [["support_encryption"], ["support_encryption_ephemeral"], ...features];
   const tags = (await peer.opened()).map((event) => unsalted(event.tags));
   assertEquals(tags, [support, support, []]);
 });
@@ -250,6 +251,7 @@ Deno.test("F22: a server that has evicted an idle session learns its client's ab
   assertEquals(textOf(result), "still here");
 });
 
+// CEP6-12 asks for the same.
 Deno.test("CEP35-3, CEP35-4: the server's first tags stay, unknown ones too", async () => {
   await using relay = new MemoryRelay();
   await using scripted = await scriptedServer(

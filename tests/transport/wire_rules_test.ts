@@ -12,7 +12,7 @@ import type { JsonRpcMessage } from "../../transport/types.ts";
 import { fixtureServer, network, RawPeer, until } from "./_harness.ts";
 
 const SUPPORT = [["support_encryption"], ["support_encryption_ephemeral"]];
-const FEATURES = [["support_oversized_transfer"]];
+const FEATURES = [["support_oversized_transfer"], ["support_open_stream"]];
 const request = (id: number, method = "tools/list") => ({ jsonrpc: "2.0" as const, id, method });
 
 /** The tags that say something of their sender. */

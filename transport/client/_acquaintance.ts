@@ -10,6 +10,7 @@ import {
   discoveryTags,
   hasFlag,
   hasSupportFlag,
+  SUPPORT_OPEN_STREAM,
   SUPPORT_OVERSIZED_TRANSFER,
   type Tags,
 } from "../wire/tags.ts";
@@ -22,6 +23,7 @@ export class Acquaintance {
   #announcement: Announcement | undefined;
   #serverTags: Tags | undefined;
   #takesTransfers = false;
+  #takesStreams = false;
   #isIntroduced = false;
   #introductions = 0;
 
@@ -43,6 +45,11 @@ export class Acquaintance {
   /** Whether the server has said that it takes messages in parts (CEP-22). */
   get takesTransfers(): boolean {
     return this.#takesTransfers;
+  }
+
+  /** Whether the server has said that it takes open streams (CEP-41). */
+  get takesStreams(): boolean {
+    return this.#takesStreams;
   }
 
   /** Whether anything has come from the server. */
@@ -87,5 +94,6 @@ export class Acquaintance {
 
   #learnFeatures(tags: Tags): void {
     if (hasFlag(tags, SUPPORT_OVERSIZED_TRANSFER)) this.#takesTransfers = true;
+    if (hasFlag(tags, SUPPORT_OPEN_STREAM)) this.#takesStreams = true;
   }
 }

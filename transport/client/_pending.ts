@@ -3,8 +3,11 @@
  *
  * @module
  */
+import type { SessionError } from "../../errors.ts";
+import type { RequestStream } from "../transfer/open_stream.ts";
 import type { JsonRpcRequest, ProgressToken, RequestId } from "../types.ts";
 import { progressTokenOf } from "../wire/message.ts";
+import type { ClientCall } from "./_call.ts";
 
 /** A request that waits for its answer. */
 export interface Pending {
@@ -20,6 +23,10 @@ export interface Pending {
   readonly callersToken: ProgressToken | undefined;
   /** Ends the wait for the relay's OK: who was answered has been heard. */
   readonly onAnswered: () => void;
+  /** The call of the transport itself that it belongs to; without it, the answer goes to the MCP client above. */
+  readonly call: ClientCall | undefined;
+  /** The open stream beside it, once there is one. */
+  stream?: RequestStream;
   /** The highest progress that the caller has been told. */
   progress: number;
   /** Fails the request when the server stays silent; only the first one and `initialize` have it. */
@@ -39,13 +46,15 @@ export class PendingRequests {
    * @param request The request as the caller made it.
    * @param sent The request as it left.
    * @param onAnswered Called when the answer is there.
+   * @param call The call of the transport itself that the request belongs to.
    */
   add(
     eventId: string,
-    { request, sent, onAnswered }: {
+    { request, sent, onAnswered, call }: {
       readonly request: JsonRpcRequest;
       readonly sent: JsonRpcRequest;
       readonly onAnswered: () => void;
+      readonly call: ClientCall | undefined;
     },
   ): Pending {
     const token = progressTokenOf(sent);
@@ -56,6 +65,8 @@ export class PendingRequests {
       token: token === undefined ? undefined : String(token),
       callersToken: progressTokenOf(request),
       onAnswered,
+      call,
+      stream: call?.stream,
       progress: 0,
     };
     this.#byEvent.set(eventId, pending);
@@ -78,9 +89,10 @@ export class PendingRequests {
   }
 
   /** Ends the wait for one request. */
-  settle({ eventId }: Pending): void {
-    stopTimers(this.#byEvent.get(eventId));
-    this.#byEvent.delete(eventId);
+  settle(pending: Pending): void {
+    stopTimers(pending);
+    this.#byEvent.delete(pending.eventId);
+    pending.stream?.answered();
   }
 
   /** The server has been heard: silence is no reason to fail any more. */
@@ -88,14 +100,18 @@ export class PendingRequests {
     for (const pending of this.#byEvent.values()) stopTimers(pending);
   }
 
-  /** Ends the wait for all. */
-  clear(): void {
+  /** Ends the wait for all, with the reason for their streams and calls. */
+  clear(reason: SessionError): void {
     this.stopTimers();
+    for (const { stream, call } of this.#byEvent.values()) {
+      stream?.end(reason);
+      call?.fail(reason);
+    }
     this.#byEvent.clear();
   }
 }
 
-function stopTimers(pending: Pending | undefined): void {
-  clearTimeout(pending?.timer);
-  clearTimeout(pending?.retryTimer);
+function stopTimers({ timer, retryTimer }: Pending): void {
+  clearTimeout(timer);
+  clearTimeout(retryTimer);
 }

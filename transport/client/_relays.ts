@@ -1,28 +1,33 @@
 /**
- * Where a client meets a server (CEP-17): on the relays that it was told, else
- * on those of the address, else on those of the server's relay list, else on
- * the fallback.
+ * Where a client meets a server (CEP-17): on the relays of its address, else
+ * on those of its relay list, else on the fallback, else where its list was
+ * looked for. The first place where a relay can be reached is taken.
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { CvmError, InputError } from "../../errors.ts";
-import { DEFAULT_DISCOVERY_RELAYS, fetchRelayList } from "../discovery/relay_list.ts";
+import { InputError, RelayError, type RelayFailure } from "../../errors.ts";
+import {
+  DEFAULT_DISCOVERY_RELAYS,
+  fetchRelayList,
+  isUnmarked,
+  relayUrls,
+} from "../discovery/relay_list.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
 
-/** What {@linkcode resolveRelays} works from. */
+/** What {@linkcode meetServer} works from. */
 export interface RelaySources {
   /** The server's public key, hex. */
   readonly server: string;
   /** Relay hints of the server's address. */
   readonly hints: readonly string[];
-  /** Where to look the relay list up. */
+  /** Where to look the relay list up, and the last resort. */
   readonly discoveryRelays?: readonly string[];
-  /** What to use when there is no relay list. */
+  /** What to use when there is no relay list, or none of its relays can be reached. */
   readonly fallbackRelays?: readonly string[];
   /** How to connect. */
   readonly poolOptions: RelayPoolOptions;
@@ -33,37 +38,91 @@ export interface RelaySources {
 }
 
 /**
+ * Connects to the first of the places where the server may be met that can be reached.
+ *
  * @param sources What is known of the server.
- * @returns The URLs of the relays to connect to; never empty.
- * @throws {RelayError} RELAY_UNREACHABLE when neither a discovery relay could be asked nor a fallback was given.
- * @throws {InputError} RELAY_URL_INVALID when there is no relay to use at all.
+ * @returns The relays there; one of them at least is connected.
+ * @throws {RelayError} RELAY_UNREACHABLE with the reason of each relay when no place could be reached.
+ * @throws {InputError} RELAY_URL_INVALID when there is no relay to try at all.
  */
-export async function resolveRelays(sources: RelaySources): Promise<readonly string[]> {
-  const hints = sources.hints.flatMap((hint) => {
+export async function meetServer(sources: RelaySources): Promise<RelayPool> {
+  const { server, discoveryRelays = DEFAULT_DISCOVERY_RELAYS, fallbackRelays = [] } = sources;
+  const hints = relayUrls(sources.hints);
+  if (hints.length < sources.hints.length) {
+    logger.warn("not all relay hints of the server's address are used: {hints}", {
+      hints: sources.hints,
+    });
+  }
+  const places = new Places(sources);
+  let pool = await places.tryRelays(hints);
+  if (pool !== undefined) return pool;
+  let bootstrap = discoveryRelays.map(normalizeRelayUrl);
+  for (const urls of await listedRelays().catch(lookupFailed)) {
+    pool = await places.tryRelays(urls);
+    if (pool !== undefined) return pool;
+  }
+  pool = await places.tryRelays(fallbackRelays.map(normalizeRelayUrl)) ??
+    await places.tryRelays(bootstrap);
+  return pool ?? places.giveUp();
+
+  async function listedRelays(): Promise<readonly (readonly string[])[]> {
+    if (bootstrap.length === 0) return [];
+    const { signal, engine } = sources;
+    await using pool = new RelayPool(bootstrap, sources.poolOptions);
+    const relays = (await fetchRelayList(pool, server, { signal, engine }))?.relays ?? [];
+    // The unmarked relays are the server's usual ones; the others count only where those can't be reached.
+    const unmarked = relays.filter(isUnmarked).map(({ url }) => url);
+    return [unmarked, relays.map(({ url }) => url)];
+  }
+
+  function lookupFailed(error: unknown): [] {
+    places.noteFailure(error);
+    bootstrap = []; // they were just tried
+    return [];
+  }
+}
+
+/** Tries relays, each once, and remembers what was wrong with them. */
+class Places {
+  readonly #sources: RelaySources;
+  readonly #tried = new Set<string>();
+  readonly #failures: RelayFailure[] = [];
+
+  constructor(sources: RelaySources) {
+    this.#sources = sources;
+  }
+
+  /** A pool of those relays that were not tried before, if one of them can be reached. */
+  async tryRelays(urls: readonly string[]): Promise<RelayPool | undefined> {
+    const fresh = urls.filter((url) => !this.#tried.has(url));
+    if (fresh.length === 0) return undefined;
+    for (const url of fresh) this.#tried.add(url);
+    const pool = new RelayPool(fresh, this.#sources.poolOptions);
     try {
-      return [normalizeRelayUrl(hint)];
+      await pool.ready({ signal: this.#sources.signal });
+      return pool;
     } catch (error) {
-      if (!(error instanceof CvmError)) throw error;
-      logger.warn("a relay hint of the server's address is no relay URL: {hint}", { hint });
-      return [];
-    }
-  });
-  if (hints.length > 0) return hints;
-  const { discoveryRelays = DEFAULT_DISCOVERY_RELAYS, fallbackRelays, signal, engine } = sources;
-  const fallback = fallbackRelays ?? discoveryRelays;
-  if (discoveryRelays.length > 0) {
-    await using pool = new RelayPool(discoveryRelays, sources.poolOptions);
-    try {
-      const found = await fetchRelayList(pool, sources.server, { signal, engine });
-      if (found !== undefined && found.length > 0) return found;
-    } catch (error) {
-      if (!(error instanceof CvmError) || fallbackRelays === undefined) throw error;
-      logger.warn("the server's relays could not be looked up: {error}", { error });
+      await pool.close();
+      this.noteFailure(error);
+      return undefined;
     }
   }
-  if (fallback.length > 0) return fallback;
-  throw new InputError(
-    "RELAY_URL_INVALID",
-    "no relay to reach the server on: name one, or use an nprofile address that does",
-  );
+
+  /** Keeps what was wrong with relays. @throws What is no failure of relays. */
+  noteFailure(error: unknown): void {
+    if (!(error instanceof RelayError) || this.#sources.signal.aborted) throw error;
+    logger.warn("the server can't be met there: {error}", { error });
+    this.#failures.push(...error.failures);
+  }
+
+  giveUp(): never {
+    if (this.#failures.length > 0) {
+      const tried = "none of the relays on which the server may be met can be reached";
+      throw new RelayError("RELAY_UNREACHABLE", tried, this.#failures);
+    }
+    throw new InputError(
+      "RELAY_URL_INVALID",
+      "no relay to reach the server on: name one, or use an nprofile address that does",
+    );
+  }
 }

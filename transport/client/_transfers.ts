@@ -107,10 +107,9 @@ export class ClientTransfers {
     return transfer?.hasBegun ?? false;
   }
 
-  /** Whether a frame of the server belongs to something that is under way. */
+  /** Whether a frame of the server belongs to a transfer that is under way. */
   expects(frame: Frame): boolean {
-    return this.#transfers.expects(frame) ||
-      this.#options.pending.withToken(frame.token).length > 0;
+    return this.#transfers.expects(frame);
   }
 
   /** Takes a frame of the server that is expected. */

@@ -17,9 +17,9 @@ export interface NostrClientTransportOptions extends Features {
   readonly server: string;
   /** The relays to meet the server on: URLs, or a pool that stays open when the transport closes. Default: looked up. */
   readonly relays?: readonly string[] | RelayPool;
-  /** Where to look up the server's relays when neither `relays` nor hints name them. Default: `DEFAULT_DISCOVERY_RELAYS`. */
+  /** Where to look up the server's relays when neither `relays` nor hints name any that can be reached; the last resort, too. Default: `DEFAULT_DISCOVERY_RELAYS`. */
   readonly discoveryRelays?: readonly string[];
-  /** The relays to use when the lookup finds none. Default: the discovery relays. */
+  /** The relays to use when the lookup finds none that can be reached, before the discovery relays. */
   readonly fallbackRelays?: readonly string[];
   /** How to connect, when no pool is given. */
   readonly pool?: RelayPoolOptions;

@@ -12,6 +12,7 @@ import {
   SERVER_ANNOUNCEMENT_KIND,
   TOOLS_LIST_KIND,
 } from "../wire/kinds.ts";
+import { parseObject } from "../wire/json.ts";
 import {
   discoveryTags,
   hasFlag,
@@ -20,7 +21,6 @@ import {
   type Tags,
   tagValue,
 } from "../wire/tags.ts";
-import { parseObject } from "./_json.ts";
 import { type LookupOptions, newestGenuine } from "./relay_list.ts";
 
 /** One of the lists that a server announces. */

@@ -11,13 +11,20 @@ import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
 import type { Filter } from "../relay/filter.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
+import { normalizeRelayUrl } from "../relay/url.ts";
+import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
-import { PROFILE_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
-import type { Tags } from "../wire/tags.ts";
+import {
+  DELETION_KIND,
+  PROFILE_KIND,
+  RELAY_LIST_KIND,
+  SERVER_ANNOUNCEMENT_KIND,
+} from "../wire/kinds.ts";
+import { addressOf, type Tags } from "../wire/tags.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
 import { deletionDraft } from "./deletion.ts";
-import { checkProfile, profileDraft, profileFilter, type ProfileMetadata } from "./profile.ts";
+import { checkProfile, profileDraft, type ProfileMetadata } from "./profile.ts";
 import type { EventDraft } from "./publish_event.ts";
 import { newestGenuine, relayListTemplate } from "./relay_list.ts";
 
@@ -29,10 +36,11 @@ const SETTLE_MS = 200;
 /** How a server is announced. */
 export interface AnnounceOptions {
   /**
-   * Whether to publish the list of relays on which the server can be reached.
+   * Whether to publish the list of relays on which the server can be reached,
+   * or which of them to list: two to four are enough, and clients read 8 at most.
    * @default {true}
    */
-  readonly relayList?: boolean;
+  readonly relayList?: boolean | readonly string[];
   /**
    * What to say of the server in its profile (CEP-23), which other Nostr
    * programs show. Added to the profile that its key has. Default: no profile is published.
@@ -59,6 +67,8 @@ export interface AnnouncerOptions extends AnnounceOptions {
   readonly poolOptions?: RelayPoolOptions;
   /** What the server says of itself. */
   readonly serverTags: Tags;
+  /** Adds to the lists before they are announced. */
+  readonly decorateResult?: ResultDecorator;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
   /** Called when a renewal fails. */
@@ -81,6 +91,8 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
+  /** By kind: when an earlier run made its newest event, or deleted it, seconds. */
+  readonly #earlier = new Map<number, number>();
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -115,6 +127,8 @@ export class Announcer implements AsyncDisposable {
     const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
       typeof capabilities === "object" && capabilities !== null && capability in capabilities
     );
+    const [found = []] = await Promise.all([this.#findOwn(this.#kinds), this.#noteDeletions()]);
+    for (const { kind, created_at } of found) this.#noteEarlier(kind, created_at);
     const templates = [
       this.#template(
         SERVER_ANNOUNCEMENT_KIND,
@@ -123,15 +137,17 @@ export class Announcer implements AsyncDisposable {
       ),
     ];
     for (const list of offered) {
-      const result = await this.#reader.list(list);
-      if (result !== undefined) templates.push(this.#template(list.kind, JSON.stringify(result)));
+      const template = await this.#listTemplate(list);
+      if (template !== undefined) templates.push(template);
     }
-    if (this.#options.relayList ?? true) {
-      templates.push(relayListTemplate(this.#options.pool.urls, this.#seconds()));
+    const { relayList = true, pool } = this.#options;
+    if (relayList !== false) {
+      const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
+      templates.push(relayListTemplate(urls, this.#createdAt(RELAY_LIST_KIND)));
     }
     if (profile !== undefined) templates.push(...await this.#profileTemplates(profile));
     const receipt = await this.#publishAll(templates);
-    await this.#deleteStale();
+    await this.#deleteStale(found);
     for (const pool of this.#pools) void this.#followReconnects(pool);
     return receipt;
   }
@@ -145,10 +161,11 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
-    if (this.#options.relayList ?? true) kinds.push(RELAY_LIST_KIND);
-    if (this.#options.profile !== undefined) kinds.push(PROFILE_KIND);
-    const receipt = await this.#delete(kinds, reason);
+    const kinds = this.#options.profile === undefined
+      ? this.#kinds
+      : [...this.#kinds, PROFILE_KIND];
+    const found = await this.#findOwn(kinds);
+    const receipt = await this.#delete([...this.#current.values(), ...found ?? []], reason);
     this.#current.clear();
     return receipt;
   }
@@ -181,20 +198,30 @@ export class Announcer implements AsyncDisposable {
     this.#stale.clear();
     const templates: EventTemplate[] = [];
     for (const list of lists) {
-      const result = await this.#reader.list(list);
-      if (result === undefined) continue;
-      const content = JSON.stringify(result);
-      if (this.#current.get(list.kind)?.content !== content) {
-        templates.push(this.#template(list.kind, content));
-      }
+      const template = await this.#listTemplate(list);
+      if (template === undefined) continue;
+      if (this.#current.get(list.kind)?.content !== template.content) templates.push(template);
     }
     const { failures } = await this.#publishAll(templates);
     for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
   }
 
+  async #listTemplate(list: AnnouncedList): Promise<EventTemplate | undefined> {
+    const read = await this.#reader.list(list);
+    if (read === undefined) return undefined;
+    const { decorateResult } = this.#options;
+    const { result, tags } = decorateResult?.(list.method, read) ?? { result: read, tags: [] };
+    return this.#template(list.kind, JSON.stringify(result), tags);
+  }
+
   #template(kind: number, content: string, tags: Tags = []): EventTemplate {
-    const last = this.#current.get(kind)?.created_at ?? 0;
-    return { kind, created_at: Math.max(this.#seconds(), last + 1), tags, content };
+    return { kind, created_at: this.#createdAt(kind), tags, content };
+  }
+
+  /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
+  #createdAt(kind: number): number {
+    const last = this.#current.get(kind)?.created_at ?? this.#earlier.get(kind) ?? -1;
+    return Math.max(this.#seconds(), last + 1);
   }
 
   async #publishAll(templates: readonly EventTemplate[]): Promise<AnnouncementReceipt> {
@@ -224,19 +251,19 @@ export class Announcer implements AsyncDisposable {
     }
   }
 
-  /** Deletes the lists that an earlier run announced and this one does not have. */
-  async #deleteStale(): Promise<void> {
-    const gone = ANNOUNCED_LISTS.map(({ kind }) => kind).filter((kind) => !this.#current.has(kind));
-    if (gone.length > 0) await this.#delete(gone, "The server does not offer this any more");
+  /** The kinds that are announced. */
+  get #kinds(): readonly number[] {
+    const kinds = [SERVER_ANNOUNCEMENT_KIND, ...ANNOUNCED_LISTS.map(({ kind }) => kind)];
+    return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  async #delete(kinds: readonly number[], reason: string): Promise<AnnouncementReceipt> {
-    const author = await this.#options.signer.getPublicKey();
-    const events = await this.#find({ kinds, authors: [author] }) ?? [];
-    for (const kind of kinds) {
-      const event = this.#current.get(kind);
-      if (event !== undefined) events.push(event);
-    }
+  /** Deletes the lists that an earlier run announced and this one does not have. */
+  async #deleteStale(found: readonly NostrEvent[]): Promise<void> {
+    const stale = found.filter(({ kind }) => !this.#current.has(kind));
+    await this.#delete(stale, "The server does not offer this any more");
+  }
+
+  async #delete(events: readonly NostrEvent[], reason: string): Promise<AnnouncementReceipt> {
     if (events.length === 0) return { published: [], failures: [] };
     const deletion = await this.#options.signer.signEvent(
       this.#dated(deletionDraft(events, reason)),
@@ -250,12 +277,35 @@ export class Announcer implements AsyncDisposable {
 
   /** The new profile; nothing where no relay tells what it would take the place of. */
   async #profileTemplates(profile: ProfileMetadata): Promise<EventTemplate[]> {
-    const found = await this.#find(profileFilter(await this.#options.signer.getPublicKey()));
+    const found = await this.#findOwn([PROFILE_KIND]);
     return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
   }
 
-  /** Genuine events that the relays have; `undefined` when none of them can be asked, which is reported. */
-  async #find(filter: Filter): Promise<NostrEvent[] | undefined> {
+  /** What was deleted in this very second could not be announced in it: a deletion holds up to its own time. */
+  async #noteDeletions(): Promise<void> {
+    const author = await this.#options.signer.getPublicKey();
+    const addresses = new Map(
+      [...this.#kinds, PROFILE_KIND].map((kind) => [addressOf(kind, author), kind]),
+    );
+    const deletions = await this.#findOwn([DELETION_KIND], { "#a": [...addresses.keys()] }) ?? [];
+    for (const { created_at, tags } of deletions) {
+      for (const [name, value = ""] of tags) {
+        const kind = name === "a" ? addresses.get(value) : undefined;
+        if (kind !== undefined) this.#noteEarlier(kind, created_at);
+      }
+    }
+  }
+
+  #noteEarlier(kind: number, createdAt: number): void {
+    this.#earlier.set(kind, Math.max(createdAt, this.#earlier.get(kind) ?? 0));
+  }
+
+  /** The server's own genuine events that relays have; `undefined` when none of them can be asked, which is reported. */
+  async #findOwn(
+    kinds: readonly number[],
+    tags: Filter = {},
+  ): Promise<readonly NostrEvent[] | undefined> {
+    const filter = { ...tags, kinds, authors: [await this.#options.signer.getPublicKey()] };
     let found: NostrEvent[] | undefined;
     for (const pool of this.#pools) {
       try {
@@ -290,7 +340,7 @@ export class Announcer implements AsyncDisposable {
   }
 
   #dated({ kind, tags, content, notBefore = 0 }: EventDraft): EventTemplate {
-    return { kind, created_at: Math.max(this.#seconds(), notBefore), tags, content };
+    return { kind, created_at: Math.max(this.#createdAt(kind), notBefore), tags, content };
   }
 
   #seconds(): number {

@@ -6,7 +6,7 @@
 import type { NostrEvent } from "../../crypto/event.ts";
 import type { RelayPool } from "../relay/pool.ts";
 import { DELETION_KIND } from "../wire/kinds.ts";
-import { tagValues } from "../wire/tags.ts";
+import { addressOf, tagValues } from "../wire/tags.ts";
 import { takeGenuine } from "./_listing.ts";
 import type { ReadOptions } from "./list_options.ts";
 import {
@@ -72,7 +72,7 @@ export async function withdrawEvents(
 /** A deletion request for events of one author; later than each of them, so that it holds for all. */
 export function deletionDraft(events: readonly NostrEvent[], reason: string): EventDraft {
   const addresses = events.filter(({ kind }) => isReplaceable(kind))
-    .map(({ kind, pubkey }) => `${kind}:${pubkey}:`);
+    .map(({ kind, pubkey }) => addressOf(kind, pubkey));
   const tagged = (name: string, values: readonly string[]) =>
     [...new Set(values)].map((value) => [name, value]);
   return {

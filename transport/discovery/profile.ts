@@ -8,7 +8,7 @@ import { parsePublicKey } from "../../crypto/keys.ts";
 import { InputError } from "../../errors.ts";
 import type { RelayPool } from "../relay/pool.ts";
 import { PROFILE_KIND } from "../wire/kinds.ts";
-import { parseObject } from "./_json.ts";
+import { parseObject } from "../wire/json.ts";
 import { isShortEnough } from "./_listing.ts";
 import type { ReadOptions } from "./list_options.ts";
 import {
@@ -153,7 +153,7 @@ export async function fetchProfile(
   const events = await pool.query([profileFilter(parsePublicKey(publicKey))], options);
   const short = events.filter((event) => isShortEnough(event, options));
   const event = newestGenuine(short, options.engine);
-  return event && { event, metadata: readMetadata(event.content) };
+  return event && parseProfile(event);
 }
 
 /**
@@ -187,9 +187,11 @@ export function profileDraft(profile: ProfileMetadata, existing?: NostrEvent): E
   };
 }
 
-function readMetadata(content: string): ProfileMetadata {
-  const entries = Object.entries(parseObject(content) ?? {});
-  return Object.fromEntries(entries.filter(([field, value]) => !problemOf(field, value)));
+/** Reads a profile; the event must have been verified. */
+export function parseProfile(event: NostrEvent): Profile {
+  const entries = Object.entries(parseObject(event.content) ?? {});
+  const sound = entries.filter(([field, value]) => problemOf(field, value) === undefined);
+  return { event, metadata: Object.fromEntries(sound) };
 }
 
 /** What a field should be and is not; `undefined` when nothing is wrong with it. */

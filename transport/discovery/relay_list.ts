@@ -49,49 +49,103 @@ export function newestGenuine(
     .find((event) => verifyEvent(event, engine));
 }
 
+/** A relay of a relay list. */
+export interface ListedRelay {
+  /** Its normalized URL. */
+  readonly url: string;
+  /** Whether the server hears requests there: it is unmarked, or marked `read`. */
+  readonly reads: boolean;
+  /** Whether the server answers there: it is unmarked, or marked `write`. */
+  readonly writes: boolean;
+}
+
+/** A server's relay list (kind 10002), verified. */
+export interface RelayList {
+  /** The signed event. */
+  readonly event: NostrEvent;
+  /** The relays, each once: those without a marker first, 8 at most. */
+  readonly relays: readonly ListedRelay[];
+}
+
 /**
  * Looks up the relays of a server.
  *
  * @param pool The relays to ask; all of them are waited for, up to the deadline.
  * @param server The server's public key, hex.
  * @param options The deadline and the engine.
- * @returns Normalized URLs, unmarked ones first; `undefined` when there is no relay list.
+ * @returns The newest list whose signature holds; `undefined` when there is none.
  * @throws {RelayError} RELAY_UNREACHABLE when no relay could be asked.
+ *
+ * @example
+ * ```ts
+ * import { PrivateKeySigner } from "@cvm/toolkit/crypto";
+ * import { fetchRelayList } from "@cvm/toolkit/discovery";
+ * import { MemoryRelay } from "@cvm/toolkit/testing";
+ * import { RelayPool } from "@cvm/toolkit/transport";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using relay = new MemoryRelay();
+ * await using pool = new RelayPool([relay.url], { webSocket: relay.webSocket });
+ * const signer = PrivateKeySigner.generate();
+ * const tags = [["r", "wss://a.example", "read"], ["r", "wss://b.example"]];
+ * await pool.publish(await signer.signEvent({ kind: 10002, created_at: 1, tags, content: "" }));
+ *
+ * const list = await fetchRelayList(pool, signer.pubkey);
+ * assertEquals(list?.relays.map(({ url }) => url), ["wss://b.example", "wss://a.example"]);
+ * ```
  */
 export async function fetchRelayList(
   pool: RelayPool,
   server: string,
   options: LookupOptions = {},
-): Promise<readonly string[] | undefined> {
+): Promise<RelayList | undefined> {
   const events = await pool.query([{ kinds: [RELAY_LIST_KIND], authors: [server] }], options);
   const event = newestGenuine(events, options.engine);
   return event && parseRelayList(event);
 }
 
-/** The relays of a relay list: normalized, without what is not a relay URL, unmarked ones first, 8 at most. */
-export function parseRelayList(event: NostrEvent): readonly string[] {
-  const entries = event.tags.filter((tag) => tag[0] === "r" && tag[1] !== undefined);
-  const ordered = [
-    ...entries.filter((tag) => tag[2] === undefined),
-    ...entries.filter((tag) => tag[2] !== undefined),
-  ];
-  const urls = ordered.flatMap((tag) => {
-    try {
-      return [normalizeRelayUrl(tag[1]!)];
-    } catch (error) {
-      if (error instanceof CvmError) return []; // what a stranger wrote there is no relay
-      throw error;
-    }
-  });
-  return [...new Set(urls)].slice(0, MAX_RELAYS);
+/** Reads a relay list; the event must have been verified. What is no relay URL is left out, and a marker that nobody knows does not count. */
+export function parseRelayList(event: NostrEvent): RelayList {
+  const relays = new Map<string, ListedRelay>();
+  for (const [name, text, marker] of event.tags) {
+    if (name !== "r" || text === undefined) continue;
+    const [url] = relayUrls([text]);
+    if (url === undefined) continue;
+    const before = relays.get(url);
+    const reads = marker !== "write" || (before?.reads ?? false);
+    const writes = marker !== "read" || (before?.writes ?? false);
+    relays.set(url, { url, reads, writes });
+  }
+  const marked = [...relays.values()].filter((relay) => !isUnmarked(relay));
+  const unmarked = [...relays.values()].filter(isUnmarked);
+  return { event, relays: [...unmarked, ...marked].slice(0, MAX_RELAYS) };
 }
 
-/** A relay list without markers, as CEP-17 recommends; `createdAt` in seconds. */
+/** Whether a server both hears and answers on a relay. */
+export function isUnmarked({ reads, writes }: ListedRelay): boolean {
+  return reads && writes;
+}
+
+/** The relay URLs among what a stranger wrote: normalized, each once, 8 at most. */
+export function relayUrls(texts: readonly string[]): readonly string[] {
+  const urls = new Set<string>();
+  for (const text of texts) {
+    if (urls.size === MAX_RELAYS) break;
+    try {
+      urls.add(normalizeRelayUrl(text));
+    } catch (error) {
+      if (!(error instanceof CvmError)) throw error; // what a stranger wrote there is no relay
+    }
+  }
+  return [...urls];
+}
+
+/** A relay list without markers, as CEP-17 recommends; what clients would not read is left out. */
 export function relayListTemplate(urls: readonly string[], createdAt: number): EventTemplate {
   return {
     kind: RELAY_LIST_KIND,
     created_at: createdAt,
-    tags: urls.map((url) => ["r", url]),
+    tags: urls.slice(0, MAX_RELAYS).map((url) => ["r", url]),
     content: "",
   };
 }

@@ -64,6 +64,11 @@ export class SessionHub {
     return [...this.#subscribers.keys()];
   }
 
+  /** The session that a request came in, while the server works on it. */
+  sessionOf(requestId: RequestId): Session | undefined {
+    return this.#requests.get(requestId);
+  }
+
   /** Takes a session in, and starts it. */
   async add(session: Session): Promise<void> {
     this.#sessions.add(session);

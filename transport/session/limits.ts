@@ -4,10 +4,15 @@
  * @module
  */
 
-import { DEFAULT_TRANSFER_LIMITS, type TransferLimits } from "../transfer/limits.ts";
+import {
+  DEFAULT_STREAM_LIMITS,
+  DEFAULT_TRANSFER_LIMITS,
+  type StreamLimits,
+  type TransferLimits,
+} from "../transfer/limits.ts";
 
 /** The bounds of a listener and of its sessions; a client's transport has those that concern one peer. */
-export interface SessionLimits extends TransferLimits {
+export interface SessionLimits extends TransferLimits, StreamLimits {
   /**
    * Clients that have a session at the same time. When it is reached, the idle
    * session unused for the longest time makes room; with none idle, a new
@@ -60,6 +65,7 @@ export interface SessionLimits extends TransferLimits {
 /** The bounds where no option says otherwise. */
 export const DEFAULT_LIMITS: SessionLimits = {
   ...DEFAULT_TRANSFER_LIMITS,
+  ...DEFAULT_STREAM_LIMITS,
   maxSessions: 1000,
   maxInFlight: 256,
   maxMessagesPerSecond: 1000,

@@ -28,7 +28,9 @@ import {
   supportTags,
 } from "./modes.ts";
 import { Outbox } from "./outbox.ts";
-import { ServerSession, type Session } from "./session.ts";
+import type { ResultDecorator } from "./result_decorator.ts";
+import { ServerSession } from "./server_session.ts";
+import type { Session } from "./session.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -64,6 +66,15 @@ export interface ListenOptions extends Features {
   readonly info?: ServerInfo;
   /** Further discovery tags. */
   readonly extraTags?: Tags;
+  /**
+   * Whether requests say in `params._meta` who made them: `clientPubkey` and
+   * `requestEventId` (CEP-16). What a client puts there itself is taken out in
+   * any case.
+   * @default {false}
+   */
+  readonly injectClientPubkey?: boolean;
+  /** Adds to results before they are sent, and tags to the events that carry them. */
+  readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
   readonly engine?: CryptoEngine;
   /** The clock, in milliseconds. Default: `Date.now`. */
@@ -140,7 +151,7 @@ class RelayListener implements Listener {
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, Promise<void>>();
   readonly #refusals: RateLimiter;
-  readonly #transferBudget: ByteBudget;
+  readonly #budget: ByteBudget;
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -152,7 +163,7 @@ class RelayListener implements Listener {
     this.pool = pool;
     this.#now = options.now ?? Date.now;
     this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
-    this.#transferBudget = new ByteBudget(limits.maxBufferedBytes);
+    this.#budget = new ByteBudget(limits.maxBufferedBytes);
     this.serverTags = [
       ...infoTags(options.info),
       ...supportTags(modes),
@@ -254,16 +265,18 @@ class RelayListener implements Listener {
       this.#refuse(inbound, "Server is full: too many clients, try again later");
       return undefined;
     }
+    const { options, modes, limits } = this.#parts;
     const session: ServerSession = new ServerSession(inbound, {
       sessionId: `${inbound.event.pubkey.slice(0, 16)}-${++this.#opened}`,
       outbox: this.#outbox,
-      modes: this.#parts.modes,
-      limits: this.#parts.limits,
+      modes,
+      limits,
       serverTags: this.serverTags,
-      transfers: this.#parts.options.oversizedTransfer === false ? undefined : {
-        budget: this.#transferBudget,
-        onMessage: (assembled) => this.#receive(assembled),
-      },
+      features: options,
+      decorateResult: options.decorateResult,
+      injectClientPubkey: options.injectClientPubkey ?? false,
+      budget: this.#budget,
+      onAssembled: (assembled) => this.#receive(assembled),
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });

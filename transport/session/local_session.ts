@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { SessionError } from "../../errors.ts";
 import type { JsonRpcMessage, Transport } from "../types.ts";
-import type { Session } from "./session.ts";
+import type { OpenStream } from "../transfer/open_stream.ts";
+import type { RequestContext, Session } from "./session.ts";
 
 /** The two ends of a connection inside the process. */
 export interface LocalConnection {
@@ -62,6 +64,14 @@ class LocalSession extends LocalEnd implements Session {
 
   constructor(readonly peer: string, readonly sessionId: string) {
     super();
+  }
+
+  contextOf(): RequestContext | undefined {
+    return undefined; // no event has brought these requests
+  }
+
+  openStream(): OpenStream {
+    throw new SessionError("STREAM_UNAVAILABLE", "there can be no stream inside a process");
   }
 }
 

@@ -9,6 +9,7 @@ import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND, MESSAGE_KIND } from "../wire/
 import {
   SUPPORT_ENCRYPTION,
   SUPPORT_ENCRYPTION_EPHEMERAL,
+  SUPPORT_OPEN_STREAM,
   SUPPORT_OVERSIZED_TRANSFER,
   type Tags,
 } from "../wire/tags.ts";
@@ -103,11 +104,19 @@ export interface Features {
    * @default {true}
    */
   readonly oversizedTransfer?: boolean;
+  /**
+   * Whether data may stream beside a call (CEP-41).
+   * @default {true}
+   */
+  readonly openStream?: boolean;
 }
 
-/** The flags with which a side says what it can do (CEP-22). */
-export function featureTags({ oversizedTransfer = true }: Features): Tags {
-  return oversizedTransfer ? [[SUPPORT_OVERSIZED_TRANSFER]] : [];
+/** The flags with which a side says what it can do (CEP-22, CEP-41). */
+export function featureTags({ oversizedTransfer = true, openStream = true }: Features): Tags {
+  return [
+    ...(oversizedTransfer ? [[SUPPORT_OVERSIZED_TRANSFER]] : []),
+    ...(openStream ? [[SUPPORT_OPEN_STREAM]] : []),
+  ];
 }
 
 /**

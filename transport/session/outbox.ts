@@ -14,7 +14,7 @@ import type { RelayPool } from "../relay/pool.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { EVENT_FRAME_BYTES, signedEventBytes, wrappedBytes } from "../wire/event_size.ts";
-import { frameMessage, OVERSIZED_TRANSFER } from "../wire/frames.ts";
+import { frameMessage, type FrameProfile, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { MESSAGE_KIND } from "../wire/kinds.ts";
 import type { Tags } from "../wire/tags.ts";
 import { UniqueEvents } from "../wire/unique_events.ts";
@@ -112,6 +112,20 @@ export class Outbox {
     await pool.publish(outer, { signal });
   }
 
+  /** What the data of a chunk may take in a frame, escaped twice, in bytes. */
+  chunkBytes(profile: FrameProfile, token: string, envelope: Envelope): number {
+    const longest = frameMessage({
+      profile,
+      frameType: "chunk",
+      token,
+      progress: Number.MAX_SAFE_INTEGER,
+      fields: { chunkIndex: Number.MAX_SAFE_INTEGER, data: "" },
+    });
+    const empty = this.#template(JSON.stringify(longest), envelope);
+    const room = this.#maxEventBytes(envelope.wrapKind !== undefined) - signedEventBytes(empty);
+    return Math.max(8, room - FRAME_MARGIN_BYTES);
+  }
+
   #template(content: string, { recipient, tags = [] }: Envelope): EventTemplate {
     return {
       kind: MESSAGE_KIND,
@@ -142,17 +156,8 @@ export class Outbox {
   #postInParts(content: string, envelope: Envelope, transfer: OutgoingTransfer): Promise<Posted> {
     const { tags = [], startTags = tags, onSigned, ...way } = envelope;
     const others = tags.filter(([name]) => name === "e");
-    const longest = frameMessage({
-      profile: OVERSIZED_TRANSFER,
-      frameType: "chunk",
-      token: transfer.token,
-      progress: Number.MAX_SAFE_INTEGER,
-      fields: { data: "" },
-    });
-    const empty = this.#template(JSON.stringify(longest), { ...way, tags: others });
-    const room = this.#maxEventBytes(way.wrapKind !== undefined) - signedEventBytes(empty);
     return transfer.send<Posted>(content, {
-      maxChunkBytes: Math.max(8, room - FRAME_MARGIN_BYTES),
+      maxChunkBytes: this.chunkBytes(OVERSIZED_TRANSFER, transfer.token, { ...way, tags: others }),
       post: (frame, frameType) => {
         const part = {
           ...way,

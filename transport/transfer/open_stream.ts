@@ -103,10 +103,13 @@ export class RequestStream implements OpenStream {
     return this.#ended.signal;
   }
 
+  /** Whether either side is writing. */
+  get isOpen(): boolean {
+    return this.#writer.isOpen || this.#reader.isOpen;
+  }
+
   async write(data: string): Promise<void> {
-    const written = this.#writer.write(data);
-    this.#watch();
-    await written;
+    await this.#writer.write(data);
   }
 
   async close(): Promise<void> {
@@ -207,7 +210,7 @@ export class RequestStream implements OpenStream {
   /** While a side is open, a silent peer is asked for a sign of life. */
   #watch(): void {
     clearTimeout(this.#idle);
-    if (this.#ended.signal.aborted || (!this.#writer.isOpen && !this.#reader.isOpen)) return;
+    if (this.#ended.signal.aborted || !this.isOpen) return;
     const { streamIdleMs, streamProbeMs } = this.#options.limits;
     this.#idle = setTimeout(() => {
       const nonce = this.#expectedPong = `${this.#options.token.slice(0, 40)}:${++this.#nonces}`;
@@ -230,6 +233,7 @@ export class RequestStream implements OpenStream {
   #send(frameType: string, fields: Record<string, unknown>): Promise<void> {
     const progress = ++this.#progress;
     const { token, send } = this.#options;
+    if (this.#idle === undefined) this.#watch();
     return send(
       frameMessage({ profile: OPEN_STREAM, frameType, token, progress, fields }),
       frameType,

@@ -153,9 +153,9 @@ export class StreamReader {
   #release(): StreamProblem | undefined {
     if (!this.hasStarted) return this.#close === undefined ? undefined : this.#waitForTheRest();
     for (let chunk = this.#take(); chunk !== undefined; chunk = this.#take()) {
+      this.#queue.push(chunk);
       if (chunk.progress <= this.#lastProgress) return "its frames are not numbered in order";
       this.#lastProgress = chunk.progress;
-      this.#queue.push(chunk);
     }
     this.#handOn();
     if (this.#close === undefined) return undefined;

@@ -14,6 +14,7 @@ import type {
   ProgressToken,
   RequestId,
 } from "../types.ts";
+import { isObject } from "./json.ts";
 
 /** JSON-RPC error: the peer may not do this, or the server will not do it now. */
 export const SERVER_ERROR = -32000;
@@ -23,10 +24,6 @@ export const REQUEST_TIMEOUT = -32001;
 export const METHOD_NOT_FOUND = -32601;
 /** JSON-RPC error: something broke inside. */
 export const INTERNAL_ERROR = -32603;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isRequestId(value: unknown): value is RequestId {
   return typeof value === "string" || (typeof value === "number" && Number.isFinite(value));

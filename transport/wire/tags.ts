@@ -16,6 +16,8 @@ export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
 /** Says that the sender takes messages in parts (CEP-22). */
 export const SUPPORT_OVERSIZED_TRANSFER = "support_oversized_transfer";
+/** Says that the sender takes open streams (CEP-41). */
+export const SUPPORT_OPEN_STREAM = "support_open_stream";
 
 /** Makes equal messages different events; it says nothing of its sender. */
 export const SALT = "salt";
@@ -46,6 +48,11 @@ export function isAddressedTo(event: NostrEvent, publicKey: string): boolean {
 /** Whether an event has any `p` tag at all. */
 export function isAddressed(event: NostrEvent): boolean {
   return event.tags.some((tag) => tag[0] === "p");
+}
+
+/** What an `a` tag calls a replaceable event (NIP-01). */
+export function addressOf(kind: number, author: string): string {
+  return `${kind}:${author}:`;
 }
 
 /** What a message's tags say about its sender: all of them but `p`, `e` and `salt` (CEP-35). Unknown ones are kept. */

@@ -7,6 +7,10 @@
 // @ts-types="@modelcontextprotocol/sdk/client"
 import type { Client } from "@modelcontextprotocol/sdk/client";
 import { formatNprofile, formatNpub } from "../../../crypto/keys.ts";
+import {
+  type SchemaCheck,
+  verifyCommonSchemas,
+} from "../../../transport/discovery/common_schema.ts";
 import type { ServerConnection } from "../../connection.ts";
 import type { Output } from "../../output.ts";
 import { sanitizeLine } from "../../sanitize.ts";
@@ -36,6 +40,9 @@ export async function overview(sources: OverviewSources): Promise<void> {
     templates: await session.list("templates"),
     prompts: await session.list("prompts"),
   };
+  const claims = verifyCommonSchemas(lists.tools ?? []).filter(({ claimed }) =>
+    claimed !== undefined
+  );
   const report = {
     publicKey,
     npub: formatNpub(publicKey),
@@ -61,6 +68,7 @@ export async function overview(sources: OverviewSources): Promise<void> {
     })),
     handshakeMs: Math.round(handshakeMs),
     ...lists,
+    commonSchemas: claims.map(({ tool, verdict, hash }) => ({ tool, verdict, hash: hash ?? null })),
   };
   await output.result(report, () => {
     const line = (name: string, value: string) =>
@@ -84,8 +92,18 @@ export async function overview(sources: OverviewSources): Promise<void> {
         line(name, String(items.length)),
         ...items.map((item) => `  ${describeItem(item)}`),
       ]),
+      ...claims.map((claim) => describeClaim(claim, line)),
     ].join("\n");
   });
+}
+
+function describeClaim(
+  { tool, verdict, hash }: SchemaCheck,
+  line: (name: string, value: string) => string,
+): string {
+  const name = sanitizeLine(tool, 60);
+  if (verdict === "matches") return line("common schema", `${name}  ${hash}`);
+  return line("warning", `${name} does not have the common schema that it claims; don't trust it`);
 }
 
 function describeAnnouncement(

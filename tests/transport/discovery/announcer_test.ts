@@ -48,6 +48,7 @@ Deno.test("F26: an announcement has every page of every list (CEP6-1, CEP6-2, CE
     ["support_encryption"],
     ["support_encryption_ephemeral"],
     ["support_oversized_transfer"],
+    ["support_open_stream"],
   ]);
   const { tools } = JSON.parse(events.get(11317)!.content);
   assertEquals(tools.map(({ name }: { name: string }) => name), ["tool 0", "tool 1", "tool 2"]);
@@ -118,6 +119,19 @@ Deno.test("F26: a deletion deletes, also what an earlier run published (CEP6-5, 
   assertEquals([...names].toSorted(), ["a", "e", "k"]);
 });
 
+Deno.test("F26: a server that comes back at once is announced again", async () => {
+  await using relay = new MemoryRelay();
+  const options = { signer: PrivateKeySigner.generate(), announce: true, ...network(relay) };
+  {
+    await using server = await serve(() => pagedServer(1), options);
+    await server.withdraw();
+  }
+  await using server = await serve(() => pagedServer(1), options);
+  assertEquals(server.announcement?.failures, []);
+  const events = await stored(relay, server.publicKey);
+  assertEquals([...events.keys()].toSorted(), [10002, 11316, 11317, 5]);
+});
+
 Deno.test("NostrServerTransport announces the one server behind it", async () => {
   await using relay = new MemoryRelay();
   const signer = PrivateKeySigner.generate();
@@ -147,7 +161,8 @@ Deno.test("CEP17-4: bootstrap relays get the announcement, and the server does n
     pool,
   });
   await using asking = new RelayPool([bootstrap.url], pool);
-  assertEquals(await fetchRelayList(asking, server.publicKey), ["wss://home.test"]);
+  const list = await fetchRelayList(asking, server.publicKey);
+  assertEquals(list?.relays, [{ url: "wss://home.test", reads: true, writes: true }]);
   assertEquals(bootstrap.subscriptions, []);
 });
 

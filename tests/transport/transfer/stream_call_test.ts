@@ -1,0 +1,299 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+// @ts-types="@modelcontextprotocol/sdk/server/mcp"
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import * as z from "zod";
+import { type NostrEvent, PrivateKeySigner } from "../../../crypto/mod.ts";
+import { CallError, SessionError } from "../../../errors.ts";
+import type { StreamCall } from "../../../transport/client.ts";
+import {
+  NostrServerTransport,
+  serve,
+  type ServeOptions,
+  type Session,
+} from "../../../transport/server.ts";
+import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { frameOf } from "../../../transport/wire/frames.ts";
+import { connect, network, RawPeer, until } from "../_harness.ts";
+
+/** A server whose tools stream; `sessionOf` finds the session of a request. */
+function streamingServer(
+  sessionOf: (requestId: string | number) => Session | undefined,
+): McpServer {
+  const mcp = new McpServer({ name: "streams", version: "1.0.0" });
+  const open = (id: string | number) => {
+    const session = sessionOf(id);
+    if (session === undefined) throw new Error("no session");
+    return session.openStream(id);
+  };
+  const text = (value: string) => ({ content: [{ type: "text" as const, text: value }] });
+  mcp.registerTool(
+    "spell",
+    { inputSchema: { word: z.string(), rest: z.number().optional() } },
+    async (
+      { word, rest = 0 },
+      { requestId },
+    ) => {
+      const stream = open(requestId);
+      for (const letter of word) await stream.write(letter);
+      return text("x".repeat(rest));
+    },
+  );
+  mcp.registerTool("fail", {}, async ({ requestId }) => {
+    await open(requestId).write("a beginning");
+    throw new Error("no end");
+  });
+  mcp.registerTool("none", {}, () => text("no stream"));
+  mcp.registerTool("upper", {}, async ({ requestId }) => {
+    const stream = open(requestId);
+    for await (const piece of stream) await stream.write(piece.toUpperCase());
+    return text("all of it");
+  });
+  mcp.registerTool("forever", {}, async ({ requestId, signal }) => {
+    const stream = open(requestId);
+    await stream.write("first");
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    return text("never");
+  });
+  return mcp;
+}
+
+function serveStreams(relay: MemoryRelay, options: Partial<ServeOptions> = {}) {
+  const signer = PrivateKeySigner.generate();
+  return serve((session) => streamingServer(() => session), {
+    signer,
+    ...network(relay),
+    ...options,
+  });
+}
+
+async function wordsOf(call: StreamCall): Promise<string[]> {
+  const words: string[] = [];
+  for await (const word of call.stream) words.push(word);
+  return words;
+}
+
+const spell = (word: string, rest?: number) => ({ name: "spell", arguments: { word, rest } });
+
+function framesIn(events: readonly NostrEvent[]) {
+  return events.filter(({ kind }) => kind === 25910)
+    .map(({ content }) => frameOf(JSON.parse(content))?.frameType)
+    .filter((type) => type !== undefined);
+}
+
+function record(relay: MemoryRelay): NostrEvent[] {
+  const events: NostrEvent[] = [];
+  relay.faults.set({
+    onDelivery: ({ event }) => {
+      events.push(event);
+      return "pass";
+    },
+  });
+  return events;
+}
+
+for (const encryption of ["required", "disabled"] as const) {
+  Deno.test(`CEP41-16: streamCall() gives the stream and the result, encryption ${encryption}`, async () => {
+    await using relay = new MemoryRelay();
+    await using server = await serveStreams(relay, { encryption });
+    await using session = await connect(relay, server.publicKey, { encryption });
+    const call = session.transport.streamCall("tools/call", spell("word"));
+    assertEquals(await wordsOf(call), ["w", "o", "r", "d"]);
+    assertEquals((await call.result).content, [{ type: "text", text: "" }]);
+  });
+}
+
+Deno.test("CEP41-21: a streamed call whose result is too large for one event gives both", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const call = session.transport.streamCall("tools/call", spell("abc", 200_000));
+  assertEquals(await wordsOf(call), ["a", "b", "c"]);
+  const [{ text }] = (await call.result).content as [{ text: string }];
+  assertEquals(text.length, 200_000);
+});
+
+Deno.test("a piece that is larger than an event is written in several chunks, and reads as it was", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const call = session.transport.streamCall("tools/call", { name: "upper" });
+  const text = 'ä"😀'.repeat(30_000);
+  const read = wordsOf(call);
+  await call.stream.write(text);
+  await call.stream.close();
+  assertEquals((await read).join(""), text.toUpperCase());
+});
+
+Deno.test("streams go from the client to the server, too", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const call = session.transport.streamCall("tools/call", { name: "upper" });
+  const words = wordsOf(call);
+  for (const word of ["one", "two"]) await call.stream.write(word);
+  await call.stream.close();
+  assertEquals([await words, (await call.result).content], [
+    ["ONE", "TWO"],
+    [{ type: "text", text: "all of it" }],
+  ]);
+});
+
+Deno.test("F05, CEP41-5: streams of several clients, and of several calls of one, do not mix", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  const clients = [await connect(relay, server.publicKey), await connect(relay, server.publicKey)];
+  const words = ["alpha", "beta"];
+  const calls = clients.flatMap(({ transport }) =>
+    words.map((word) => transport.streamCall("tools/call", spell(word)))
+  );
+  const read = await Promise.all(calls.map(wordsOf));
+  assertEquals(read.map((letters) => letters.join("")), [...words, ...words]);
+  for (const { client } of clients) await client.close();
+});
+
+Deno.test("F25: a streamed call settles when the tool fails, when there is no stream, and when there is no such tool", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const failing = session.transport.streamCall("tools/call", { name: "fail" });
+  await assertRejects(() => wordsOf(failing), SessionError, "the call has failed");
+  assertEquals((await failing.result).isError, true);
+  const without = session.transport.streamCall("tools/call", { name: "none" });
+  assertEquals(await wordsOf(without), []);
+  assertEquals((await without.result).content, [{ type: "text", text: "no stream" }]);
+  const unknown = session.transport.streamCall("no/such/method");
+  const error = await assertRejects(() => unknown.result, CallError);
+  assertEquals([error.code, error.rpcCode], ["CALL_FAILED", -32601]);
+  assertEquals(await wordsOf(unknown), []);
+});
+
+Deno.test("F25: a streamed call settles when the transport is closed, when the server has gone, and when it is cancelled", async () => {
+  await using relay = new MemoryRelay();
+  const limits = { streamIdleMs: 10, streamProbeMs: 100 };
+  const server = await serveStreams(relay);
+  const start = async () => {
+    const session = await connect(relay, server.publicKey, { limits });
+    const call = session.transport.streamCall("tools/call", { name: "forever" });
+    const reader = call.stream.readable.getReader();
+    assertEquals((await reader.read()).value, "first");
+    return { ...session, call, reader };
+  };
+  const closed = await start();
+  await closed.client.close();
+  await assertRejects(() => closed.reader.read(), SessionError, "transport was closed");
+  await assertRejects(() => closed.call.result, SessionError, "transport was closed");
+
+  const cancelled = await start();
+  cancelled.call.cancel("enough");
+  await assertRejects(() => cancelled.reader.read(), SessionError, "enough");
+  await assertRejects(() => cancelled.call.result, SessionError, "enough");
+  await cancelled.client.close();
+
+  const abandoned = await start();
+  await server.close();
+  await assertRejects(() => abandoned.reader.read(), SessionError, "sign of life");
+  abandoned.call.cancel();
+  await assertRejects(() => abandoned.call.result);
+  await abandoned.client.close();
+});
+
+Deno.test("F25: a server that never answers fails a streamed call in time", async () => {
+  await using relay = new MemoryRelay();
+  await using peer = await RawPeer.open(relay);
+  await using transport = await (async () => {
+    const session = await connect(relay, peer.pubkey, { stateless: true });
+    return Object.assign(session, { [Symbol.asyncDispose]: () => session.client.close() });
+  })();
+  const call = transport.transport.streamCall("tools/call", { name: "x" }, { timeoutMs: 20 });
+  const error = await assertRejects(() => call.result, SessionError);
+  assertEquals(error.code, "SERVER_NOT_ANSWERING");
+  await assertRejects(() => wordsOf(call), SessionError);
+  const stop = AbortSignal.abort(new Error("changed my mind"));
+  const aborted = transport.transport.streamCall("tools/call", { name: "x" }, { signal: stop });
+  await assertRejects(() => aborted.result, Error, "changed my mind");
+});
+
+Deno.test("F25: an MCP client that knows nothing of streams gets its result, and the stream as messages of progress", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const messages: (string | undefined)[] = [];
+  const result = await session.client.callTool(spell("abc"), undefined, {
+    onprogress: ({ message }) => void messages.push(message),
+  });
+  assertEquals([result.content, messages], [[{ type: "text", text: "" }], ["a", "b", "c"]]);
+});
+
+Deno.test("CEP41-1, CEP41-19: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const plain = await session.client.callTool(spell("abc"));
+  assertStringIncludes(JSON.stringify(plain.content), "has no progress token");
+  await using unable = await connect(relay, server.publicKey, { openStream: false });
+  const call = unable.transport.streamCall("tools/call", spell("abc"));
+  const { isError, content } = await call.result;
+  assertStringIncludes(JSON.stringify(content), "has not said that it takes streams");
+  assertEquals([isError, await wordsOf(call)], [true, []]);
+  await using closed = await serveStreams(relay, { openStream: false });
+  await using refused = await connect(relay, closed.publicKey);
+  const never = refused.transport.streamCall("tools/call", spell("abc"));
+  assertStringIncludes(JSON.stringify((await never.result).content), "does not open streams");
+});
+
+Deno.test("CEP41-3: a server that has lost a client's session waits for the client's accept before it streams", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  const events = record(relay);
+  const first = await serveStreams(relay, { signer, encryption: "disabled" });
+  await using session = await connect(relay, first.publicKey, { encryption: "disabled" });
+  await session.client.listTools();
+  await first.close();
+  await using _second = await serveStreams(relay, { signer, encryption: "disabled" });
+  events.length = 0;
+  const call = session.transport.streamCall("tools/call", spell("ab"));
+  assertEquals(await wordsOf(call), ["a", "b"]);
+  assertEquals(framesIn(events), ["start", "accept", "chunk", "chunk", "close"]);
+});
+
+Deno.test("NostrServerTransport.sessionOf() finds the session of a request: its stream, and who asked (CEP16-3)", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const asked: (string | undefined)[] = [];
+  const mcp = streamingServer((id) => {
+    asked.push(transport.sessionOf(id)?.contextOf(id)?.clientPubkey);
+    return transport.sessionOf(id);
+  });
+  await mcp.connect(transport);
+  const signer = PrivateKeySigner.generate();
+  await using session = await connect(relay, transport.server!.publicKey, { signer });
+  const call = session.transport.streamCall("tools/call", spell("ab"));
+  assertEquals(await wordsOf(call), ["a", "b"]);
+  await call.result;
+  assertEquals(asked, [signer.pubkey]);
+  assert(transport.sessionOf("nothing") === undefined);
+  await mcp.close();
+});
+
+Deno.test("Session.openStream() throws for a request that is not in flight", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return streamingServer(() => session);
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using _session = await connect(relay, server.publicKey);
+  await until("there is a session", () => sessions.length === 1);
+  const error = assertThrows(() => sessions[0]!.openStream("nothing"), SessionError, "in flight");
+  assertEquals(error.code, "STREAM_UNAVAILABLE");
+  assertEquals(sessions[0]!.contextOf("nothing"), undefined);
+});

@@ -1,0 +1,75 @@
+/**
+ * The requests of one client that its server works on.
+ *
+ * @module
+ */
+import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
+import type { RequestStream } from "../transfer/open_stream.ts";
+import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
+import type { ProgressToken, RequestId } from "../types.ts";
+
+/** A request that the server works on. */
+export interface RequestInFlight {
+  /** The id of its event, which is its id inside the server. */
+  readonly eventId: string;
+  /** The id that the client gave it. */
+  readonly id: RequestId;
+  /** Its method. */
+  readonly method: string;
+  /** The token that the client gave it. */
+  readonly progressToken: ProgressToken | undefined;
+  /** The gift wrap that it came in. */
+  readonly wrapKind: GiftWrapKind | undefined;
+  /** Set once the server has answered and the answer is on its way. */
+  answer?: OutgoingTransfer | "sent";
+  /** The open stream beside it, once there is one. */
+  stream?: RequestStream;
+}
+
+/** The requests that the server works on, by the event in which each came. */
+export class RequestsInFlight {
+  readonly #byEvent = new Map<string, RequestInFlight>();
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byEvent.size;
+  }
+
+  /** Takes one in. */
+  add(request: RequestInFlight): void {
+    this.#byEvent.set(request.eventId, request);
+  }
+
+  /** The request that came in an event. */
+  get(eventId: RequestId): RequestInFlight | undefined {
+    return this.#byEvent.get(String(eventId));
+  }
+
+  /** The youngest request with an id of the client. */
+  withId(id: RequestId): RequestInFlight | undefined {
+    return this.#youngest((request) => request.id === id);
+  }
+
+  /** The youngest request with a progress token, as it stands in frames. */
+  withToken(token: string): RequestInFlight | undefined {
+    return this.#youngest(({ progressToken }) =>
+      progressToken !== undefined && String(progressToken) === token
+    );
+  }
+
+  /** Ends one. */
+  delete({ eventId, stream }: RequestInFlight): void {
+    this.#byEvent.delete(eventId);
+    stream?.answered();
+  }
+
+  /** Ends all, with the reason for their streams. */
+  clear(end: (stream: RequestStream) => void): void {
+    for (const { stream } of this.#byEvent.values()) if (stream !== undefined) end(stream);
+    this.#byEvent.clear();
+  }
+
+  #youngest(matches: (request: RequestInFlight) => boolean): RequestInFlight | undefined {
+    return [...this.#byEvent.values()].findLast(matches);
+  }
+}

@@ -1,0 +1,520 @@
+/**
+ * One client of a server: an MCP `Transport`, and the home of everything that
+ * belongs to that client alone.
+ *
+ * Inside the server, a request goes by the id of its Nostr event, and its
+ * progress by the same id: unique over all clients, and over two programs that
+ * share a key and count from 0 both. The client's own id and token are put
+ * back on the way out. A progress notification and an answer can therefore
+ * only ever reach the client that asked (faults F05).
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
+import { CvmError, type ErrorCode, SessionError } from "../../errors.ts";
+import type { ByteBudget } from "../transfer/limits.ts";
+import { type OpenStream, RequestStream } from "../transfer/open_stream.ts";
+import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
+import { Transfers } from "../transfer/transfers.ts";
+import type {
+  JsonRpcMessage,
+  JsonRpcNotification,
+  JsonRpcRequest,
+  JsonRpcResponse,
+  RequestId,
+} from "../types.ts";
+import { type Frame, frameOf, OPEN_STREAM, OVERSIZED_TRANSFER } from "../wire/frames.ts";
+import {
+  cancelledRequestOf,
+  errorResponse,
+  INTERNAL_ERROR,
+  isNotification,
+  isRequest,
+  isResponse,
+  isTransferToken,
+  progressOf,
+  progressTokenOf,
+  SERVER_ERROR,
+  withIds,
+  withProgressToken,
+} from "../wire/message.ts";
+import { hasSupportFlag, type Tags } from "../wire/tags.ts";
+import { ClientFeatures } from "./_client_features.ts";
+import { withIdentity, withoutClaims } from "./_client_identity.ts";
+import { missingCapability, Questions } from "./_questions.ts";
+import { type RequestInFlight, RequestsInFlight } from "./_requests_in_flight.ts";
+import type { Inbound } from "./inbox.ts";
+import { RateLimiter, type SessionLimits } from "./limits.ts";
+import { chooseReplyWrap, type Features, type Modes } from "./modes.ts";
+import type { Envelope, Outbox } from "./outbox.ts";
+import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
+import type { RequestContext, Session } from "./session.ts";
+
+const logger = getLogger(["cvm", "transport"]);
+
+/** Why an answer can't be delivered although a smaller one may: the caller is told in its place. */
+const NOT_DELIVERABLE: ReadonlySet<ErrorCode> = new Set([
+  "MESSAGE_TOO_LARGE",
+  "TRANSFER_FAILED",
+  "PUBLISH_REFUSED",
+  "PUBLISH_TIMEOUT",
+]);
+
+/** Options of a {@linkcode ServerSession}. */
+export interface ServerSessionOptions {
+  /** Unique among the sessions of a listener. */
+  readonly sessionId: string;
+  /** Sends for the server's key. */
+  readonly outbox: Outbox;
+  /** The server's modes. */
+  readonly modes: Modes;
+  /** What the server can do beside plain exchange. */
+  readonly features: Features;
+  /** The bounds. */
+  readonly limits: SessionLimits;
+  /** What the server says of itself with its first message (CEP-35). */
+  readonly serverTags: Tags;
+  /** Adds to results before they are sent. */
+  readonly decorateResult?: ResultDecorator;
+  /** Whether requests say in their `_meta` who made them (CEP-16). */
+  readonly injectClientPubkey: boolean;
+  /** The memory for parts of messages and for streams, of all clients. */
+  readonly budget: ByteBudget;
+  /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
+  readonly onAssembled: (inbound: Inbound) => void;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+  /** Called once, when the session has ended. */
+  readonly onEnded: () => void;
+}
+
+/** The session that a listener hands out. */
+export class ServerSession implements Session {
+  readonly peer: string;
+  readonly sessionId: string;
+  readonly encrypted: boolean;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  // deno-lint-ignore no-explicit-any
+  onmessage?: (message: any, extra?: any) => void;
+
+  readonly #options: ServerSessionOptions;
+  readonly #client: ClientFeatures;
+  readonly #ended = new AbortController();
+  readonly #inFlight = new RequestsInFlight();
+  readonly #questions: Questions;
+  readonly #rate: RateLimiter;
+  readonly #transfers: Transfers<Inbound>;
+  readonly #queue: JsonRpcMessage[] = [];
+  #lastWrap: GiftWrapKind | undefined;
+  #introduced = false;
+  #started = false;
+  #draining = false;
+  #usedAt: number;
+
+  /**
+   * @param first The message that opened the session; it is not delivered by the constructor.
+   * @param options Where answers go, and the bounds.
+   */
+  constructor(first: Inbound, options: ServerSessionOptions) {
+    const { sessionId, limits, budget, now } = options;
+    this.#options = options;
+    this.peer = first.event.pubkey;
+    this.sessionId = sessionId;
+    this.encrypted = first.wrapKind !== undefined;
+    this.#client = new ClientFeatures(first);
+    this.#usedAt = now();
+    this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
+    this.#questions = new Questions(limits.maxInFlight);
+    this.#transfers = new Transfers({
+      limits,
+      budget,
+      onMessage: (message, last) => this.#guard(() => options.onAssembled({ ...last, message })),
+      reply: (frame, { wrapKind }) => {
+        this.#post(frame, { tags: this.#introduction(), asked: wrapKind })
+          .catch((error) => this.#report(error));
+      },
+    });
+  }
+
+  get clientTags(): Tags {
+    return this.#client.tags;
+  }
+
+  get initializeParams(): Readonly<Record<string, unknown>> | undefined {
+    return this.#client.initializeParams;
+  }
+
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** When the client was last heard of, in milliseconds. */
+  get usedAt(): number {
+    return this.#usedAt;
+  }
+
+  /** Whether nothing is under way: no request of the client, no question of ours, no message in parts. */
+  get idle(): boolean {
+    return this.#inFlight.size === 0 && this.#questions.size === 0 && this.#transfers.idle;
+  }
+
+  /** Whether a message belongs to something that is under way here: a question of ours, a request of the client's, a message in parts. */
+  expects(message: JsonRpcMessage): boolean {
+    const frame = frameOf(message);
+    if (frame !== undefined) {
+      return this.#transfers.expects(frame) || this.#inFlight.withToken(frame.token) !== undefined;
+    }
+    if (isResponse(message)) return message.id !== undefined && this.#questions.has(message.id);
+    const cancelled = cancelledRequestOf(message);
+    return cancelled !== undefined && this.#inFlight.withId(cancelled) !== undefined;
+  }
+
+  contextOf(requestId: RequestId): RequestContext | undefined {
+    const request = this.#inFlight.get(requestId);
+    return request && this.#context(request.eventId);
+  }
+
+  openStream(requestId: RequestId): OpenStream {
+    const request = this.#inFlight.get(requestId);
+    if (request === undefined) throw noStream("the request is not in flight");
+    return this.#streamOf(request);
+  }
+
+  /** Starts to deliver messages, first those that have been waiting. */
+  start(): Promise<void> {
+    this.#started = true;
+    for (const message of this.#queue.splice(0)) this.onmessage?.(message);
+    return Promise.resolve();
+  }
+
+  /**
+   * Takes a message from the client. Called by the listener, with what has
+   * passed verification and access control.
+   */
+  receive(inbound: Inbound): void {
+    const { event, message, wrapKind } = inbound;
+    if (this.#ended.signal.aborted) return;
+    const { now, limits } = this.#options;
+    this.#usedAt = now();
+    this.#lastWrap = wrapKind;
+    this.#client.learn(inbound);
+    const frame = frameOf(message);
+    // Frames of a transfer that was let in are bounded by its size.
+    const isFree = frame !== undefined && this.#transfers.expects(frame);
+    const refusal = !isFree && !this.#rate.take(this.#usedAt)
+      ? `more than ${limits.maxMessagesPerSecond} messages a second`
+      : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
+      ? `more than ${limits.maxInFlight} requests at the same time`
+      : undefined;
+    if (refusal !== undefined) {
+      if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);
+      return;
+    }
+    if (frame !== undefined) this.#receiveFrame(frame, inbound);
+    else if (isRequest(message)) this.#receiveRequest(event.id, message, wrapKind);
+    else if (isNotification(message)) this.#receiveNotification(message);
+    else this.#receiveAnswer(message);
+    this.#settleDrain();
+  }
+
+  /**
+   * Sends a message to the client. An answer that does not fit an event leaves
+   * in parts (CEP-22), where the client takes that; where it does not, it is
+   * told so.
+   *
+   * @throws {SessionError} CLOSED after the end; MESSAGE_TOO_LARGE when a message that is no answer does not fit an event.
+   * @throws {RelayError} PUBLISH_REFUSED or PUBLISH_TIMEOUT when no relay took it.
+   */
+  async send(message: JsonRpcMessage): Promise<void> {
+    if (this.#ended.signal.aborted) throw closedError(this.peer);
+    if (isResponse(message)) await this.#sendResponse(message);
+    else if (isRequest(message)) await this.#sendRequest(message);
+    else await this.#sendNotification(message);
+    this.#settleDrain();
+  }
+
+  /** Ends the session. Answers that are still under way are not sent any more. */
+  close(): Promise<void> {
+    if (!this.#ended.signal.aborted) {
+      const reason = closedError(this.peer);
+      this.#ended.abort(reason);
+      this.#transfers.close(reason);
+      this.#queue.length = 0;
+      this.#inFlight.clear((stream) => stream.end(reason));
+      this.#questions.clear();
+      try {
+        this.#options.onEnded();
+      } finally {
+        this.onclose?.();
+      }
+    }
+    return Promise.resolve();
+  }
+
+  /** Lets what is in flight come to its end, then closes. New messages belong to another session. */
+  drain(): void {
+    this.#draining = true;
+    this.#settleDrain();
+  }
+
+  #settleDrain(): void {
+    if (this.#draining && this.idle) void this.close();
+  }
+
+  #receiveRequest(
+    eventId: string,
+    request: JsonRpcRequest,
+    wrapKind: GiftWrapKind | undefined,
+  ): void {
+    const { id, method } = request;
+    if (method === "initialize") this.#client.initialize(request.params ?? {});
+    const progressToken = progressTokenOf(request);
+    this.#inFlight.add({ eventId, id, method, progressToken, wrapKind });
+    const isQuiet = progressToken !== undefined && isTransferToken(progressToken);
+    const heard = withoutClaims(isQuiet ? withProgressToken(request, undefined) : request);
+    const known = this.#options.injectClientPubkey
+      ? withIdentity(heard, this.#context(eventId))
+      : heard;
+    this.#deliver(withIds(known, eventId, eventId));
+  }
+
+  #context(requestEventId: string): RequestContext {
+    return { clientPubkey: this.peer, requestEventId, encrypted: this.encrypted };
+  }
+
+  #receiveNotification(notification: JsonRpcNotification): void {
+    const cancelled = cancelledRequestOf(notification);
+    if (cancelled === undefined) return this.#deliver(notification);
+    const request = this.#inFlight.withId(cancelled);
+    if (request === undefined) {
+      // The request may have come in parts and be whole, but not be here yet.
+      this.#transfers.verifying?.then(() => {
+        if (this.#inFlight.withId(cancelled) !== undefined) this.#receiveNotification(notification);
+      });
+      return;
+    }
+    // MCP: who is told to cancel does not answer. A server that answers all the same finds nobody to answer to.
+    const { answer, stream, eventId } = request;
+    const reason = new SessionError("CLOSED", "the request was cancelled");
+    stream?.end(reason);
+    this.#inFlight.delete(request);
+    if (answer === undefined) {
+      this.#deliver({ ...notification, params: { ...notification.params, requestId: eventId } });
+    } else if (answer !== "sent") answer.cancel(reason);
+  }
+
+  #receiveAnswer(answer: JsonRpcResponse): void {
+    const id = answer.id === undefined ? undefined : this.#questions.take(answer.id);
+    if (id !== undefined) this.#deliver({ ...answer, id });
+  }
+
+  #receiveFrame(frame: Frame, inbound: Inbound): void {
+    const wantsAccept = hasSupportFlag(inbound.event.tags) || !this.#introduced;
+    const { oversizedTransfer = true } = this.#options.features;
+    if (frame.profile === OVERSIZED_TRANSFER && oversizedTransfer) {
+      this.#transfers.receive(frame, inbound, { wantsAccept });
+    } else if (frame.profile === OPEN_STREAM) {
+      const request = this.#inFlight.withToken(frame.token);
+      if (request === undefined || this.#whyNoStream(request) !== undefined) return;
+      this.#streamOf(request).receive(frame, { wantsAccept });
+    }
+  }
+
+  #deliver(message: JsonRpcMessage): void {
+    if (this.#started) {
+      this.onmessage?.(message);
+    } else if (this.#queue.length < this.#options.limits.maxQueued) {
+      this.#queue.push(message);
+    } else if (isRequest(message)) {
+      const waiting = this.#inFlight.get(message.id);
+      if (waiting === undefined) return;
+      this.#inFlight.delete(waiting);
+      const { eventId, id, wrapKind } = waiting;
+      this.#refuse(eventId, { ...message, id }, wrapKind, "the server is not ready yet");
+    }
+  }
+
+  #refuse(
+    eventId: string,
+    request: JsonRpcRequest,
+    asked: GiftWrapKind | undefined,
+    reason: string,
+  ): void {
+    const answer = errorResponse(request.id, SERVER_ERROR, `Refused: ${reason}`);
+    this.#post(answer, { tags: [["e", eventId]], asked }).catch((error) => this.#report(error));
+  }
+
+  async #sendResponse(response: JsonRpcResponse): Promise<void> {
+    const request = response.id === undefined ? undefined : this.#inFlight.get(response.id);
+    if (request === undefined || request.answer !== undefined) {
+      logger.debug("an answer to a request that is not in flight any more was dropped");
+      return;
+    }
+    const { eventId, id, method, wrapKind: asked } = request;
+    const transfer = this.#answerInParts(request);
+    request.answer = transfer ?? "sent";
+    const decorated = decorateResponse(response, method, this.#options.decorateResult);
+    try {
+      await request.stream?.settle("error" in response || response.result.isError === true);
+      const tags: Tags = [["e", eventId], ...this.#introduction(), ...decorated.tags];
+      await this.#post({ ...decorated.response, id }, { tags, asked, transfer });
+    } catch (error) {
+      if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile, or the session has ended
+      if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
+      const refusal = errorResponse(id, INTERNAL_ERROR, undeliverable(error, transfer));
+      await this.#post(refusal, { tags: [["e", eventId]], asked });
+      this.#report(error);
+    } finally {
+      this.#inFlight.delete(request);
+    }
+  }
+
+  /** How the answer to a request leaves should it be too large for one event; `undefined` when it can't. */
+  #answerInParts({ progressToken }: RequestInFlight): OutgoingTransfer | undefined {
+    const { features, limits } = this.#options;
+    const { takesTransfers } = this.#client;
+    if (features.oversizedTransfer === false || takesTransfers === false) return undefined;
+    if (progressToken === undefined) return undefined;
+    const isWelcome = takesTransfers ?? false;
+    return new OutgoingTransfer({ token: String(progressToken), isWelcome, limits });
+  }
+
+  #whyNoStream({ progressToken }: RequestInFlight): string | undefined {
+    if (this.#options.features.openStream === false) return "this server does not open streams";
+    if (progressToken === undefined || isTransferToken(progressToken)) {
+      return "the request has no progress token";
+    }
+    if (this.#client.takesStreams === false) return "the client has not said that it takes streams";
+    return undefined;
+  }
+
+  #streamOf(request: RequestInFlight): RequestStream {
+    const problem = this.#whyNoStream(request);
+    if (problem !== undefined) throw noStream(problem);
+    const { outbox, limits, budget, serverTags } = this.#options;
+    const { wrapKind: asked, progressToken } = request;
+    const token = String(progressToken);
+    const { takesStreams = false } = this.#client;
+    return request.stream ??= new RequestStream({
+      token,
+      isWelcome: takesStreams,
+      limits,
+      budget,
+      maxChunkBytes: () =>
+        outbox.chunkBytes(OPEN_STREAM, token, {
+          recipient: this.peer,
+          wrapKind: this.#replyWrap(asked),
+        }),
+      // A client that may not know that we stream is told, so as to accept this one.
+      send: (frame, frameType) => {
+        const introduces = frameType === "start" && !takesStreams;
+        return this.#post(frame, { tags: introduces ? serverTags : this.#introduction(), asked });
+      },
+    });
+  }
+
+  async #sendNotification(notification: JsonRpcNotification): Promise<void> {
+    const withdrawn = cancelledRequestOf(notification);
+    if (withdrawn !== undefined) {
+      await this.#withdraw(notification, withdrawn);
+      return;
+    }
+    const token = progressOf(notification);
+    if (token === undefined) {
+      if (!this.#draining) await this.#post(notification, { tags: this.#introduction() });
+      return;
+    }
+    const request = this.#inFlight.get(token);
+    if (request?.progressToken === undefined) return; // answered, cancelled, or never asked for
+    const { eventId, progressToken, wrapKind: asked } = request;
+    const params = { ...notification.params, progressToken };
+    const tags: Tags = [["e", eventId], ...this.#introduction()];
+    await this.#post({ ...notification, params }, { tags, asked });
+  }
+
+  async #sendRequest(request: JsonRpcRequest): Promise<void> {
+    const missing = missingCapability(request, this.initializeParams);
+    if (missing !== undefined) {
+      queueMicrotask(() => this.onmessage?.(missing));
+      return;
+    }
+    const id = this.#questions.add(request.id);
+    try {
+      await this.#post({ ...request, id }, { tags: this.#introduction() });
+    } catch (error) {
+      this.#questions.take(id);
+      throw error;
+    }
+  }
+
+  async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
+    for (const requestId of this.#questions.withdraw(withdrawn)) {
+      const params = { ...notification.params, requestId };
+      await this.#post({ ...notification, params }, { tags: this.#introduction() });
+    }
+  }
+
+  /** Sends a message; `asked` is the gift wrap of the one that it belongs to, by default of the client's latest. */
+  async #post(
+    message: JsonRpcMessage,
+    { tags, asked = this.#lastWrap, transfer }: {
+      readonly tags: Tags;
+      readonly asked?: GiftWrapKind;
+      readonly transfer?: OutgoingTransfer;
+    },
+  ): Promise<void> {
+    const { outbox, serverTags } = this.#options;
+    const envelope: Envelope = {
+      recipient: this.peer,
+      tags,
+      // A client that may not know that we take transfers is told, so as to accept this one.
+      startTags: this.#client.takesTransfers
+        ? tags
+        : [...tags.filter(([name]) => name === "e"), ...serverTags],
+      wrapKind: this.#replyWrap(asked),
+      transfer,
+    };
+    const send = () => outbox.send(message, envelope);
+    await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
+  }
+
+  /** What the server says of itself, once a session (CEP-35). */
+  #introduction(): Tags {
+    if (this.#introduced) return [];
+    this.#introduced = true;
+    return this.#options.serverTags;
+  }
+
+  #replyWrap(asked: GiftWrapKind | undefined): GiftWrapKind | undefined {
+    return chooseReplyWrap(this.#options.modes, asked, this.#client.takesEphemeral);
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
+  const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
+    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token"
+    : "";
+  return `The answer could not be delivered: ${error.message}${hint}`;
+}
+
+function closedError(peer: string): SessionError {
+  return new SessionError("CLOSED", `the session of the client ${peer} has ended`);
+}
+
+function noStream(reason: string): SessionError {
+  return new SessionError("STREAM_UNAVAILABLE", `there can be no stream: ${reason}`);
+}
