@@ -79,6 +79,7 @@ const doctests = targets.length > 0 ? undefined : await run([
   "--no-prompt",
   "--doc",
   "README.md",
+  "docs/TESTING.md",
   "mod.ts",
   "errors.ts",
   "crypto",

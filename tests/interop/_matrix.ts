@@ -19,6 +19,11 @@ export interface Dimension {
   readonly expected: (client: PeerModes, server: PeerModes) => Verdict;
   /** What it comes to; any other text says what went wrong. */
   readonly attempt: (client: PeerModes, server: PeerModes) => Promise<Verdict | string>;
+  /**
+   * Whether each server is to have one client at a time.
+   * @default {false}
+   */
+  readonly oneByOne?: boolean;
 }
 
 /**
@@ -28,30 +33,42 @@ export interface Dimension {
  */
 export async function runMatrix(dimensions: readonly Dimension[]): Promise<string> {
   const cells = new Map<string, string>();
-  for (const { letter, title, expected, attempt } of dimensions) {
+  for (const { letter, title, expected, attempt, oneByOne = false } of dimensions) {
     for (const encryption of ["optional", "required", "disabled"]) {
       const clients = ALL_MODES.filter((modes) => modes.encryption === encryption);
-      const pairs = clients.flatMap((client) => ALL_MODES.map((server) => ({ client, server })));
-      const rows = await Promise.all(pairs.map(async ({ client, server }) => {
-        const name = `${describe(client)} → ${describe(server)}`;
-        const actual = await attempt(client, server);
-        if (actual === "works") cells.set(name, (cells.get(name) ?? "") + letter);
-        return { actual: `${name}: ${actual}`, expected: `${name}: ${expected(client, server)}` };
+      const columns = await Promise.all(ALL_MODES.map(async (server) => {
+        const column: Promise<{ actual: string; expected: string }>[] = [];
+        for (const client of clients) {
+          const row = attempt(client, server).then((actual) => {
+            const name = pairName(client, server);
+            if (actual === "works") cells.set(name, (cells.get(name) ?? "") + letter);
+            const start = `${title} ${name}:`;
+            return {
+              actual: `${start} ${actual}`,
+              expected: `${start} ${expected(client, server)}`,
+            };
+          });
+          column.push(row);
+          if (oneByOne) await row;
+        }
+        return await Promise.all(column);
       }));
-      assertEquals(
-        rows.map(({ actual }) => `${title}: ${actual}`),
-        rows.map(({ expected }) => `${title}: ${expected}`),
-      );
+      const rows = columns.flat();
+      assertEquals(rows.map(({ actual }) => actual), rows.map(({ expected }) => expected));
     }
   }
   const legend = dimensions.map(({ letter, title }) => `- **${letter}** ${title}`);
   const header = ["client ↓ server →", ...ALL_MODES.map(describe)];
   const rows = ALL_MODES.map((client) => [
     describe(client),
-    ...ALL_MODES.map((server) => cells.get(`${describe(client)} → ${describe(server)}`) ?? "–"),
+    ...ALL_MODES.map((server) => cells.get(pairName(client, server)) ?? "–"),
   ]);
   const table = [header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
   return [...legend, "", ...table].join("\n");
+}
+
+function pairName(client: PeerModes, server: PeerModes): string {
+  return `${describe(client)} → ${describe(server)}`;
 }
 
 /**

@@ -4,29 +4,20 @@
  * @module
  */
 import { SUPPORT_ENCRYPTION, SUPPORT_ENCRYPTION_EPHEMERAL } from "../../wire/tags.ts";
+import { startClient } from "./_beginnings.ts";
 import { check, checkSame, waitFor, within } from "./failure.ts";
-import type { McpCaller } from "./mcp_caller.ts";
-import type { ScriptedServer, ScriptedServerOptions } from "./scripted_server.ts";
-import { type CaseDefinition, checkText, type OpenClientOptions, type Stage } from "./stage.ts";
+import type { ScriptedServer } from "./scripted_server.ts";
+import { type CaseDefinition, checkText, type Stage } from "./stage.ts";
 import type { WireMessage } from "./wire_peer.ts";
 
 const needs = ["client"] as const;
-
-async function start(
-  stage: Stage,
-  server: ScriptedServerOptions = {},
-  client: OpenClientOptions = {},
-): Promise<{ server: ScriptedServer; caller: McpCaller }> {
-  const scripted = await stage.scripted(server);
-  return { server: scripted, caller: await stage.client(scripted.peer.publicKey, client) };
-}
 
 /** Lets the client call `echo`, plays a trick on it, answers, and checks that the client believed the answer. */
 async function checkUnimpressed(
   stage: Stage,
   trick: (call: WireMessage, server: ScriptedServer) => Promise<void>,
 ): Promise<void> {
-  const { server, caller } = await start(stage);
+  const { server, caller } = await startClient(stage);
   const { outcome } = caller.begin("tools/call", { name: "echo", arguments: {} });
   const call = await server.call("echo");
   await trick(call, server);
@@ -42,7 +33,7 @@ const MESSAGES: readonly CaseDefinition[] = [
     requirement: "SPEC-2",
     needs,
     async play(stage) {
-      const { server } = await start(stage, {}, { encryption: "disabled" });
+      const { server } = await startClient(stage, {}, { encryption: "disabled" });
       const { event, wrap, message } = await server.method("initialize");
       checkSame([wrap, event.kind], ["plain", 25910], "the event");
       const recipients = event.tags.filter(([name]) => name === "p");
@@ -56,7 +47,7 @@ const MESSAGES: readonly CaseDefinition[] = [
     requirement: "CEP4-2",
     needs,
     async play(stage) {
-      const { server } = await start(stage, {}, { encryption: "required" });
+      const { server } = await startClient(stage, {}, { encryption: "required" });
       const { outer, event, wrap } = await server.method("initialize");
       check(wrap !== "plain", "the request is in a gift wrap");
       checkSame(outer.tags, [["p", server.peer.publicKey]], "the tags of the wrap");
@@ -70,7 +61,7 @@ const MESSAGES: readonly CaseDefinition[] = [
     requirement: "CEP35-1",
     needs,
     async play(stage) {
-      const { server } = await start(stage);
+      const { server } = await startClient(stage);
       const { tags } = (await server.method("initialize")).event;
       for (const flag of [SUPPORT_ENCRYPTION, SUPPORT_ENCRYPTION_EPHEMERAL]) {
         check(
@@ -87,7 +78,7 @@ const MESSAGES: readonly CaseDefinition[] = [
     requirement: "F19",
     needs,
     async play(stage) {
-      const { server, caller } = await start(stage);
+      const { server, caller } = await startClient(stage);
       for (let time = 0; time < 3; time++) await caller.notify("notifications/roots/list_changed");
       await waitFor("three notifications", () => {
         const events = server.messages.filter(({ message }) => {
@@ -103,7 +94,7 @@ const MESSAGES: readonly CaseDefinition[] = [
     requirement: "SPEC-5",
     needs,
     async play(stage) {
-      const { server, caller } = await start(stage, { echoes: true }, { stateless: true });
+      const { server, caller } = await startClient(stage, { echoes: true }, { stateless: true });
       checkText(await caller.call("echo", { text: "at once" }), "at once");
       const methods = server.messages.map(({ message }) => "method" in message && message.method);
       checkSame(methods, ["tools/call"], "the messages on the wire");
@@ -116,7 +107,7 @@ const MESSAGES: readonly CaseDefinition[] = [
     requirement: "F20",
     needs,
     async play(stage) {
-      const { server, caller } = await start(stage);
+      const { server, caller } = await startClient(stage);
       const { id } = caller.begin("tools/call", { name: "wait", arguments: {} });
       const { message } = await server.call("wait");
       await caller.notify("notifications/cancelled", { requestId: id });
@@ -194,7 +185,7 @@ const IDENTITY: readonly CaseDefinition[] = [
     requirement: "F15",
     needs,
     async play(stage) {
-      const { server, caller } = await start(stage, { echoes: true });
+      const { server, caller } = await startClient(stage, { echoes: true });
       const { event: { pubkey: client }, wrap } = await server.method("notifications/initialized");
       const params = { level: "info", data: "once" };
       const message = { jsonrpc: "2.0", method: "notifications/message", params };
@@ -211,7 +202,7 @@ const IDENTITY: readonly CaseDefinition[] = [
     requirement: "F21",
     needs,
     async play(stage) {
-      const { server } = await start(stage, {}, { sampling: "something" });
+      const { server } = await startClient(stage, {}, { sampling: "something" });
       const { event: { pubkey: to }, wrap } = await server.method("notifications/initialized");
       const params = { messages: [], maxTokens: 1 };
       const question = { jsonrpc: "2.0", id: 77, method: "sampling/createMessage", params };
@@ -232,7 +223,7 @@ const MODES: readonly CaseDefinition[] = [
     requirement: "CEP19-2",
     needs,
     async play(stage) {
-      const { server, caller } = await start(stage, { echoes: true });
+      const { server, caller } = await startClient(stage, { echoes: true });
       await caller.call("echo", { text: "hello" });
       checkSame((await server.call("echo")).wrap, 21059, "the wrap of a later request");
     },
@@ -244,7 +235,7 @@ const MODES: readonly CaseDefinition[] = [
       requirement,
       needs,
       async play(stage) {
-        const { server, caller } = await start(stage, { accepts: [wrap], echoes: true });
+        const { server, caller } = await startClient(stage, { accepts: [wrap], echoes: true });
         checkText(await caller.call("echo", { text: "reached" }), "reached");
         checkSame((await server.call("echo")).wrap, wrap, "the wrap of the call");
       },
@@ -252,75 +243,9 @@ const MODES: readonly CaseDefinition[] = [
   ),
 ];
 
-/** Relays that are slow, or end things. */
-const FAULTS: readonly CaseDefinition[] = [
-  {
-    id: "client/waits-for-eose",
-    title: "Nothing that expects an answer is published before the subscription is live.",
-    requirement: "F12",
-    needs: ["client", "faults"],
-    async play(stage) {
-      const server = await stage.scripted({ echoes: true });
-      const caller = await stage.unopenedClient(server.peer.publicKey);
-      stage.faults.set({ holdEose: true });
-      const opened = caller.open();
-      opened.catch(() => {}); // awaited below
-      await waitFor("a subscription", () => stage.faults.held > 0 || undefined, stage.bounds);
-      const { peer } = server;
-      await peer.send({ jsonrpc: "2.0", method: "barrier" }, { to: peer.publicKey, wrap: 21059 });
-      await peer.next("the barrier", ({ event }) => event.pubkey === peer.publicKey);
-      const early = peer.messages.filter(({ event }) => event.pubkey !== peer.publicKey);
-      checkSame(early.length, 0, "the messages before EOSE");
-      stage.faults.set({ holdEose: false });
-      stage.faults.release();
-      await opened;
-      checkText(await caller.call("echo", { text: "afterwards" }), "afterwards");
-    },
-  },
-  {
-    id: "client/hears-before-ok",
-    title: "An answer that comes before the relay's OK is not lost.",
-    requirement: "F18",
-    needs: ["client", "faults"],
-    async play(stage) {
-      const { server, caller } = await start(stage);
-      stage.faults.set({ holdOk: true });
-      const { outcome } = caller.begin("tools/call", { name: "echo", arguments: {} });
-      const call = await server.call("echo");
-      const answer = await server.answer(call, "early");
-      server.peer.post(server.peer.wrap(answer, call.event.pubkey, call.wrap));
-      checkText(await within("the answer", outcome, stage.bounds), "early");
-    },
-  },
-  ...([
-    ["connections", "after its connection ended, cleanly or not", "F10"],
-    ["subscriptions", "after the relay ended its subscriptions with CLOSED", "F10"],
-    ["line", "after its connection went dead without a word", "F17"],
-  ] as const).map(([what, when, requirement]): CaseDefinition => ({
-    id: `client/survives-lost-${what}`,
-    title: `A client gets answers again ${when}.`,
-    requirement,
-    needs: ["client", "faults"],
-    async play(stage) {
-      const { server, caller } = await start(stage, { echoes: true });
-      const cuts = what === "connections"
-        ? [1000, 1001, 1006, 1012].map((code) => () => stage.faults.closeConnections(code))
-        : what === "subscriptions"
-        ? [() => stage.faults.closeSubscriptions("error: shutting down")]
-        : [() => stage.faults.freezeConnections()];
-      for (const cut of cuts) {
-        cut();
-        await server.peer.open();
-        await stage.echoWorks(caller, "the client is answered again");
-      }
-    },
-  })),
-];
-
 /** What a client has to do. */
 export const CLIENT_CASES: readonly CaseDefinition[] = [
   ...MESSAGES,
   ...IDENTITY,
   ...MODES,
-  ...FAULTS,
 ];

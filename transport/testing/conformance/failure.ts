@@ -56,11 +56,10 @@ export async function within<T>(
   promise: Promise<T>,
   { timeoutMs, signal }: WaitBounds,
 ): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
   const { promise: late, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  timer = setTimeout(
+  const timer = setTimeout(
     () => reject(new ConformanceFailure(`${what}: not within ${timeoutMs} ms`)),
     timeoutMs,
   );

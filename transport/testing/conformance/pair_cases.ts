@@ -1,34 +1,18 @@
 /**
- * What a client and a server have to do together, also on a relay that
- * misbehaves.
+ * What a client and a server have to do together.
  *
  * @module
  */
+import { startPair } from "./_beginnings.ts";
 import { check, checkSame, waitFor, within } from "./failure.ts";
 import { FIXTURE_TOOLS } from "./fixture_server.ts";
-import type { McpCaller } from "./mcp_caller.ts";
-import {
-  type CaseDefinition,
-  checkText,
-  type OpenClientOptions,
-  type Stage,
-  type StagedServer,
-} from "./stage.ts";
+import { type CaseDefinition, checkText } from "./stage.ts";
 import type { ConformanceModes } from "./target.ts";
 
 const needs = ["server", "client"] as const;
-const needsFaults = ["server", "client", "faults"] as const;
 
 /** How long a client may try in vain, milliseconds. */
 const VAIN_MS = 1_500;
-
-async function start(
-  stage: Stage,
-  client: OpenClientOptions = {},
-): Promise<{ server: StagedServer; caller: McpCaller }> {
-  const server = await stage.server();
-  return { server, caller: await stage.client(server.publicKey, client) };
-}
 
 /** The calls of an MCP client. */
 const CALLS: readonly CaseDefinition[] = [
@@ -38,7 +22,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "SPEC-1",
     needs,
     async play(stage) {
-      const { caller } = await start(stage);
+      const { caller } = await startPair(stage);
       const { tools } = JSON.parse((await caller.request("tools/list", {})).text);
       checkSame(tools.map(({ name }: { name: string }) => name), FIXTURE_TOOLS, "the tools");
       const text = 'ünïcödé 🦕 "quoted" \\ \u2028';
@@ -51,7 +35,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "SPEC-3",
     needs,
     async play(stage) {
-      const { caller } = await start(stage);
+      const { caller } = await startPair(stage);
       const failed = await caller.call("fail");
       checkSame([failed.isError, failed.errorCode], [true, undefined], "the failure of a tool");
       checkSame((await caller.call("no such tool")).errorCode, -32602, "the code of an error");
@@ -63,7 +47,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "F05",
     needs,
     async play(stage) {
-      const { caller } = await start(stage);
+      const { caller } = await startPair(stage);
       const input = { name: "count", arguments: { to: 5 }, _meta: { progressToken: "token" } };
       checkText(await caller.request("tools/call", input), "counted to 5");
       const steps = caller.notifications("notifications/progress").map((message) => {
@@ -79,7 +63,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "F20",
     needs,
     async play(stage) {
-      const { caller, server: { log } } = await start(stage);
+      const { caller, server: { log } } = await startPair(stage);
       const { id } = caller.begin("tools/call", { name: "wait", arguments: {} });
       await waitFor("the call", () => log.calls[0], stage.bounds);
       await caller.notify("notifications/cancelled", { requestId: id });
@@ -92,7 +76,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "F21",
     needs,
     async play(stage) {
-      const { caller } = await start(stage, { sampling: "something" });
+      const { caller } = await startPair(stage, { sampling: "something" });
       const { isError, text } = await caller.call("ask");
       check(!isError && text.includes("something"), "the tool got the answer", text);
     },
@@ -103,7 +87,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "SPEC-3",
     needs,
     async play(stage) {
-      const { caller } = await start(stage);
+      const { caller } = await startPair(stage);
       const texts = Array.from({ length: 20 }, (_, index) => `call ${index}`);
       const outcomes = await Promise.all(texts.map((text) => caller.call("echo", { text })));
       checkSame(outcomes.map(({ text }) => text), texts, "the answers");
@@ -115,7 +99,7 @@ const CALLS: readonly CaseDefinition[] = [
     requirement: "SPEC-5",
     needs,
     async play(stage) {
-      const { caller } = await start(stage, { stateless: true });
+      const { caller } = await startPair(stage, { stateless: true });
       checkText(await caller.call("echo", { text: "hello" }), "hello");
     },
   },
@@ -160,134 +144,5 @@ const MODES: readonly CaseDefinition[] = [
   },
 ];
 
-/** Relays that misbehave while both sides talk. */
-const FAULTS: readonly CaseDefinition[] = [
-  {
-    id: "pair/bears-delay",
-    title: "Everything works on a slow relay.",
-    requirement: "F13",
-    needs: needsFaults,
-    async play(stage) {
-      stage.faults.set({ latencyMs: 25 });
-      const { caller } = await start(stage);
-      checkText(await caller.call("echo", { text: "slowly" }), "slowly");
-    },
-  },
-  {
-    id: "pair/bears-duplicates",
-    title: "What the relay delivers twice is run once and answered once.",
-    requirement: "F15",
-    needs: needsFaults,
-    async play(stage) {
-      const { caller, server: { log } } = await start(stage);
-      stage.faults.set({ onDelivery: () => "duplicate" });
-      const texts = ["one", "two", "three"];
-      for (const text of texts) checkText(await caller.call("echo", { text }), text);
-      checkSame(log.calls, texts, "what was run");
-    },
-  },
-  {
-    id: "pair/bears-reordering",
-    title: "Calls and answers that arrive last to first find each other.",
-    requirement: "SPEC-3",
-    needs: needsFaults,
-    async play(stage) {
-      const { caller } = await start(stage);
-      stage.faults.set({ onDelivery: () => "hold" });
-      const texts = ["a", "b", "c", "d"];
-      let done = false;
-      const outcomes = Promise.all(texts.map((text) => caller.call("echo", { text })))
-        .finally(() => done = true);
-      outcomes.catch(() => {}); // awaited below
-      for (const direction of ["requests", "answers"]) {
-        const all = () => done || stage.faults.held >= texts.length || undefined;
-        await waitFor(`all ${direction} on the relay`, all, stage.bounds);
-        stage.faults.release({ reversed: true });
-      }
-      checkSame((await outcomes).map(({ text }) => text), texts, "the answers");
-    },
-  },
-  {
-    id: "pair/bears-loss",
-    title: "A message that the relay loses costs that one call, and nothing after it.",
-    requirement: "F13",
-    needs: needsFaults,
-    async play(stage) {
-      const { caller } = await start(stage);
-      let lost = false;
-      stage.faults.set({ onDelivery: () => lost ? "pass" : (lost = true, "drop") });
-      caller.begin("tools/call", { name: "echo", arguments: { text: "lost" } });
-      await waitFor("the loss", () => lost || undefined, stage.bounds);
-      checkText(await caller.call("echo", { text: "next" }), "next");
-    },
-  },
-  {
-    id: "pair/bears-forgery",
-    title: "What the relay has changed is neither run nor believed.",
-    requirement: "F01",
-    needs: needsFaults,
-    async play(stage) {
-      const modes = { encryption: "disabled", giftWrap: "optional" } as const;
-      const { publicKey, log } = await stage.server(modes);
-      const caller = await stage.client(publicKey, modes);
-      let changed = 0;
-      stage.faults.set({ corruptSignatures: () => ++changed > 0 });
-      caller.begin("tools/call", { name: "echo", arguments: { text: "changed" } });
-      await waitFor("the delivery", () => changed > 0 || undefined, stage.bounds);
-      stage.faults.set({ corruptSignatures: false });
-      checkText(await caller.call("echo", { text: "genuine" }), "genuine");
-      checkSame(log.calls, ["genuine"], "what was run");
-    },
-  },
-  {
-    id: "pair/bears-rate-limits",
-    title: "A message that the relay refuses with rate-limited: is sent again.",
-    requirement: "F13",
-    needs: needsFaults,
-    async play(stage) {
-      const { caller } = await start(stage);
-      stage.faults.set({ refuseEvents: { reason: "rate-limited: slow down", times: 1 } });
-      checkText(await caller.call("echo", { text: "patient" }), "patient");
-    },
-  },
-  {
-    id: "pair/bears-size-limits",
-    title: "A message that the relay refuses for its size ends in an error or arrives in parts.",
-    requirement: "F39",
-    needs: needsFaults,
-    async play(stage) {
-      const { caller } = await start(stage);
-      const reason = "invalid: event too large";
-      stage.faults.set({ refuseEvents: { reason, minLength: 20_000 } });
-      const text = "large ".repeat(10_000);
-      const { outcome } = caller.begin("tools/call", { name: "echo", arguments: { text } });
-      const settled = outcome.then(
-        (outcome) => outcome.isError || outcome.text === text,
-        () => true,
-      );
-      const right = await within("the end of the call", settled, stage.bounds);
-      check(right, "the text is whole, or the call failed");
-      checkText(await caller.call("echo", { text: "small" }), "small");
-    },
-  },
-  ...([
-    ["connections", "end", "F10"],
-    ["subscriptions", "are CLOSED", "F10"],
-    ["lines", "go dead", "F17"],
-  ] as const).map(([what, how, requirement]): CaseDefinition => ({
-    id: `pair/survives-lost-${what}`,
-    title: `Both sides talk again after their ${what} ${how}.`,
-    requirement,
-    needs: needsFaults,
-    async play(stage) {
-      const { caller } = await start(stage);
-      if (what === "connections") stage.faults.closeConnections(1006);
-      else if (what === "subscriptions") stage.faults.closeSubscriptions("error: restarting");
-      else stage.faults.freezeConnections();
-      await stage.echoWorks(caller, "both sides talk again");
-    },
-  })),
-];
-
 /** What a client and a server have to do together. */
-export const PAIR_CASES: readonly CaseDefinition[] = [...CALLS, ...MODES, ...FAULTS];
+export const PAIR_CASES: readonly CaseDefinition[] = [...CALLS, ...MODES];

@@ -4,6 +4,7 @@
  * @module
  */
 import { CLIENT_CASES } from "./client_cases.ts";
+import { FAULT_CASES } from "./fault_cases.ts";
 import { PAIR_CASES } from "./pair_cases.ts";
 import { SERVER_MESSAGE_CASES } from "./server_message_cases.ts";
 import { SERVER_SESSION_CASES } from "./server_session_cases.ts";
@@ -66,8 +67,13 @@ export interface ConformanceReport {
  * ```
  */
 export function conformanceCases(): ConformanceCase[] {
-  return [...SERVER_MESSAGE_CASES, ...SERVER_SESSION_CASES, ...CLIENT_CASES, ...PAIR_CASES]
-    .map(defineCase);
+  return [
+    ...SERVER_MESSAGE_CASES,
+    ...SERVER_SESSION_CASES,
+    ...CLIENT_CASES,
+    ...PAIR_CASES,
+    ...FAULT_CASES,
+  ].map(defineCase);
 }
 
 /**

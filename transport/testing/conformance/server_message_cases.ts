@@ -5,7 +5,7 @@
  */
 import { getEventId, type NostrEvent, verifyEvent } from "../../../crypto/event.ts";
 import { SUPPORT_ENCRYPTION, SUPPORT_ENCRYPTION_EPHEMERAL, tagValue } from "../../wire/tags.ts";
-import { initialize, startServer } from "./_by_hand.ts";
+import { initialize, startServer } from "./_beginnings.ts";
 import { check, checkSame, waitFor } from "./failure.ts";
 import type { CaseDefinition, Stage } from "./stage.ts";
 import type { WirePeer } from "./wire_peer.ts";

@@ -5,8 +5,7 @@
  * @module
  */
 import { type NostrEvent, verifyEvent } from "../../../crypto/event.ts";
-import { tagValue } from "../../wire/tags.ts";
-import { initialize, startServer } from "./_by_hand.ts";
+import { initialize, startServer } from "./_beginnings.ts";
 import { check, checkSame, waitFor } from "./failure.ts";
 import { FIXTURE_TOOLS } from "./fixture_server.ts";
 import type { CaseDefinition } from "./stage.ts";
@@ -169,41 +168,8 @@ const DISCOVERY: readonly CaseDefinition[] = [
   },
 ];
 
-/** Lost connections and subscriptions. */
-const FAULTS: readonly CaseDefinition[] = [
-  ...([
-    ["connections", "after its connection ended, cleanly or not", "F10"],
-    ["subscriptions", "after the relay ended its subscriptions with CLOSED", "F10"],
-    ["line", "after its connection went dead without a word", "F17"],
-  ] as const).map(([what, when, requirement]): CaseDefinition => ({
-    id: `server/survives-lost-${what}`,
-    title: `A server can be reached again ${when}.`,
-    requirement,
-    needs: ["server", "faults"],
-    async play(stage) {
-      const { server: { publicKey: to }, peer } = await startServer(stage);
-      const cuts = what === "connections"
-        ? [1000, 1001, 1006, 1012].map((code) => () => stage.faults.closeConnections(code))
-        : what === "subscriptions"
-        ? [() => stage.faults.closeSubscriptions("error: shutting down")]
-        : [() => stage.faults.freezeConnections()];
-      for (const cut of cuts) {
-        cut();
-        await peer.open();
-        await stage.eventually("the server answers again", async (bounds) => {
-          const event = await peer.send(stage.toolCall("echo"), { to, wrap: 21059 });
-          await waitFor("the answer", () => {
-            return peer.messages.find(({ event: { tags } }) => tagValue(tags, "e") === event.id);
-          }, bounds);
-        });
-      }
-    },
-  })),
-];
-
 /** What a server does for its clients and about itself. */
 export const SERVER_SESSION_CASES: readonly CaseDefinition[] = [
   ...SESSIONS,
   ...DISCOVERY,
-  ...FAULTS,
 ];

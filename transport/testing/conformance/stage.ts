@@ -191,8 +191,9 @@ export class Stage {
     this.relay.faults?.clear();
     this.relay.faults?.release();
     const errors: unknown[] = [];
+    const bounds = { ...this.bounds, signal: undefined };
     for (const close of this.#closers.reverse()) {
-      await close().catch((error) => errors.push(error));
+      await within("the end of a part", close(), bounds).catch((error) => errors.push(error));
     }
     if (errors.length > 0) throw new AggregateError(errors, "the end of a case failed");
   }
