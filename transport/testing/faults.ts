@@ -67,8 +67,11 @@ export interface RelayFaultSettings {
   readonly latencyMs?: number;
   /** EOSE is never sent. */
   readonly withholdEose?: boolean;
-  /** EOSE waits for {@linkcode RelayFaults.release}; the subscription is granted. */
-  readonly holdEose?: boolean;
+  /**
+   * EOSE waits for {@linkcode RelayFaults.release}; the subscription is granted. With kinds: only where a filter asks
+   * for one of them.
+   */
+  readonly holdEose?: boolean | readonly number[];
   /** OK is never sent; the event is taken and delivered. */
   readonly withholdOk?: boolean;
   /** OK waits for {@linkcode RelayFaults.release}; the event is taken and delivered. */

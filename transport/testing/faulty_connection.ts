@@ -29,6 +29,8 @@ export class FaultyConnection implements RelayClientConnection {
   #group: string[] = [];
   #closed = false;
   #frozen = false;
+  /** The subscriptions that were asked for while `holdEose` named one of their kinds. */
+  readonly #lateIds = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Frames that wait for a timer: whichever fires takes the first, so they leave in order. */
   readonly #delayed: string[] = [];
@@ -66,11 +68,12 @@ export class FaultyConnection implements RelayClientConnection {
    */
   receive(frame: string): void {
     if (this.#closed || this.#frozen) return;
-    const { halfOpen, refuseEvents, refuseSubscriptions, keepOldFilters } = this.#context
+    const { halfOpen, refuseEvents, refuseSubscriptions, keepOldFilters, holdEose } = this.#context
       .settings();
     if (halfOpen) return;
-    if (refuseEvents !== undefined || refuseSubscriptions !== undefined || keepOldFilters) {
+    if (refuseEvents || refuseSubscriptions || keepOldFilters || holdEose) {
       const message = parseMessage(frame);
+      if (message?.[0] === "REQ") this.#noteLate(message, holdEose);
       if (message?.[0] === "EVENT" && this.#refuseEvent(message[1], frame, refuseEvents)) return;
       if (message?.[0] === "REQ" && this.#refuseSubscription(message, frame, refuseSubscriptions)) {
         return;
@@ -176,8 +179,9 @@ export class FaultyConnection implements RelayClientConnection {
     switch (frame.slice(2, 6)) {
       case "EOSE":
         if (settings.withholdEose) return;
-        if (settings.holdEose) this.#held.push(frame);
-        else this.emit(frame);
+        if (settings.holdEose && this.#lateIds.has(String(JSON.parse(frame)[1]))) {
+          this.#held.push(frame);
+        } else this.emit(frame);
         return;
       case `OK",`:
         if (settings.withholdOk) return;
@@ -191,6 +195,15 @@ export class FaultyConnection implements RelayClientConnection {
       default:
         this.emit(frame);
     }
+  }
+
+  #noteLate(message: readonly unknown[], holdEose: RelayFaultSettings["holdEose"]): void {
+    const id = String(message[1]);
+    const late = Array.isArray(holdEose)
+      ? requestedKinds(message).some((kind) => holdEose.includes(kind))
+      : holdEose === true;
+    if (late) this.#lateIds.add(id);
+    else this.#lateIds.delete(id);
   }
 
   #deliver(frame: string, settings: RelayFaultSettings): void {
@@ -236,8 +249,7 @@ export class FaultyConnection implements RelayClientConnection {
     frame: string,
     refusal: Refusal | undefined,
   ): boolean {
-    const kinds = message.slice(2).flatMap((filter) => readField(filter, "kinds") ?? []);
-    if (!this.#applies(refusal, frame, kinds)) return false;
+    if (!this.#applies(refusal, frame, requestedKinds(message))) return false;
     this.#refuse(refusal, ["CLOSED", message[1], refusal.reason]);
     return true;
   }
@@ -275,6 +287,11 @@ function parseMessage(frame: string): readonly unknown[] | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** The kinds that the filters of a REQ name. */
+function requestedKinds(message: readonly unknown[]): unknown[] {
+  return message.slice(2).flatMap((filter) => readField(filter, "kinds") ?? []);
 }
 
 function readField(value: unknown, name: string): unknown {

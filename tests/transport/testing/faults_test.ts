@@ -129,6 +129,11 @@ Deno.test("RelayFaults holdEose lets what is live come before EOSE, until releas
   assertEquals(relay.faults.held, 1);
   assertEquals(relay.faults.release(), 1);
   assertEquals([relay.faults.held, await client.read()], [0, ["EOSE", "s"]]);
+  relay.faults.set({ holdEose: [25910] });
+  client.send("REQ", "t", { kinds: [1] });
+  client.send("REQ", "u", { kinds: [1, 25910] });
+  assertEquals(await client.drain(), [["EOSE", "t"]]);
+  assertEquals(relay.faults.release(), 1);
 });
 
 Deno.test("RelayFaults.freezeConnections() leaves open connections deaf and dumb, and new ones alone", async () => {

@@ -181,7 +181,7 @@ const IDENTITY: readonly CaseDefinition[] = [
   },
   {
     id: "client/delivers-once",
-    title: "A notification that comes in two wraps, and again in the same one, is delivered once.",
+    title: "A notification that comes in several wraps, of one kind or of both, is delivered once.",
     requirement: "F15",
     needs,
     async play(stage) {

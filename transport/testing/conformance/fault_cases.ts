@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { EPHEMERAL_GIFT_WRAP_KIND, MESSAGE_KIND } from "../../wire/kinds.ts";
 import { tagValue } from "../../wire/tags.ts";
 import type { RelayFaults } from "../faults.ts";
 import { startClient, startPair, startServer } from "./_beginnings.ts";
@@ -59,7 +60,7 @@ const CLIENT: readonly CaseDefinition[] = [
     async play(stage) {
       const server = await stage.scripted({ echoes: true });
       const caller = await stage.unopenedClient(server.peer.publicKey);
-      stage.faults.set({ holdEose: true });
+      stage.faults.set({ holdEose: [MESSAGE_KIND, EPHEMERAL_GIFT_WRAP_KIND] });
       const opened = caller.open();
       opened.catch(() => {}); // awaited below
       await waitFor("a subscription", () => stage.faults.held > 0 || undefined, stage.bounds);

@@ -123,7 +123,7 @@ const IDENTITY: readonly CaseDefinition[] = [
   },
   {
     id: "server/runs-once",
-    title: "A message that comes twice, in two wraps or again in the same one, is run once.",
+    title: "A message that comes in several wraps, of one kind or of both, is run once.",
     requirement: "F15",
     needs,
     async play(stage) {

@@ -149,7 +149,7 @@ export class Stage {
     { publicKey, log }: StagedServer,
     events: readonly NostrEvent[],
   ): Promise<readonly string[]> {
-    for (const event of events) await peer.publish(event);
+    await Promise.all(events.map((event) => peer.publish(event)));
     for (const text of ["barrier 1", "barrier 2"]) {
       await this.callByHand(peer, publicKey, 21059, "echo", { text });
     }
