@@ -71,8 +71,8 @@ export class ConnectedClient implements AsyncDisposable {
   }
 }
 
-/** How long a server may be silent before our client says why, milliseconds. */
-const HANDSHAKE_MS = 1_500;
+/** How much longer than its handshake may last a client may take to say what is wrong. */
+const PATIENCE = 4;
 /** The error of an MCP client that got no answer. */
 const REQUEST_TIMEOUT = -32001;
 
@@ -82,7 +82,7 @@ export interface ReachOptions {
   readonly exercise: "short" | "full" | "large";
   /** @default {false} */
   readonly stateless?: boolean;
-  /** How long each answer may take, milliseconds. @default {DEADLINE_MS} */
+  /** How long the handshake and each answer may take, milliseconds. @default {DEADLINE_MS} */
   readonly timeoutMs?: number;
 }
 
@@ -99,7 +99,7 @@ export async function reachServer(
     await using client = await ConnectedClient.open([relay], server, {
       ...modes,
       stateless,
-      handshakeTimeoutMs: HANDSHAKE_MS,
+      handshakeTimeoutMs: timeoutMs,
     });
     connected = true;
     if (what === "large") {
@@ -111,15 +111,15 @@ export async function reachServer(
     return "works";
   } catch (error) {
     if (connected && errorOf(error).code === REQUEST_TIMEOUT) return "silence";
-    return failure(error, performance.now() - started);
+    return failure(error, (performance.now() - started) / timeoutMs);
   }
 }
 
 /** An error that says what is wrong, in time, as a verdict; any other one as it is. */
-function failure(error: unknown, tookMs: number): Verdict | string {
+function failure(error: unknown, patience: number): Verdict | string {
   const { code, message } = errorOf(error);
   const saysWhy = /\(?(encryption: (optional|required|disabled)|giftWrap: \w+)\)?/.test(message);
-  if (!saysWhy || tookMs > HANDSHAKE_MS * 3) return `${code} after ${tookMs} ms: ${message}`;
+  if (!saysWhy || patience > PATIENCE) return `${code} after ${patience} timeouts: ${message}`;
   if (code === "ENCRYPTION_MISMATCH") return "mismatch";
   const silent = typeof error === "object" && error !== null && "data" in error &&
     (error.data as { code?: unknown } | undefined)?.code === "SERVER_NOT_ANSWERING";
