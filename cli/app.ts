@@ -16,11 +16,19 @@ import { EXIT } from "./exit_codes.ts";
 import { type CliIo, Interrupt } from "./io.ts";
 import { withLogging } from "./logging.ts";
 import { type Format, FORMATS, printError, takesColours } from "./output.ts";
+import { choiceErrors } from "./suggestions.ts";
 import { VERSION } from "./version.ts";
 
 /** All commands; the three main ones first. */
 function cvmCommand() {
-  return or(gatewayCommand(), proxyCommand(), inspectCommand(), relayCommand(), keysCommand());
+  const commands = [
+    gatewayCommand(),
+    proxyCommand(),
+    inspectCommand(),
+    relayCommand(),
+    keysCommand(),
+  ] as const;
+  return or(...commands, { errors: choiceErrors(commands) });
 }
 
 type Arguments = ReturnType<typeof parse>;
@@ -94,17 +102,25 @@ async function show(
   if (printed.err === "") return exitCode;
   const text = format === "text"
     ? printed.err
-    : JSON.stringify({ error: { code: "USAGE", message: printed.err.trim(), exitCode } }) + "\n";
+    : JSON.stringify({ error: { code: "USAGE", message: usageError(printed.err), exitCode } }) +
+      "\n";
   await io.stderr.write(text);
   return exitCode;
+}
+
+/** What is wrong with a command line, in one line. */
+function usageError(printed: string): string {
+  return printed.trim().replace(/^Error: /, "").replace(/\s+/g, " ");
 }
 
 /** The format that a command line asks for that could not be parsed. */
 function askedFormat(args: readonly string[]): Format {
   const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-  const value = own[own.indexOf("--format") + 1] ??
-    own.find((arg) => arg.startsWith("--format="))?.slice("--format=".length);
-  return FORMATS.find((format) => format === value) ?? "text";
+  return FORMATS.find((format) =>
+    own.some((arg, at) =>
+      arg === `--format=${format}` || (arg === format && own[at - 1] === "--format")
+    )
+  ) ?? "text";
 }
 
 async function run(args: Arguments, io: CliIo): Promise<void> {

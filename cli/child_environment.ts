@@ -34,7 +34,11 @@ const BASIC_VARIABLES: readonly string[] = [
 ];
 
 /** Secrets of the gateway itself, which are none of the child's business. */
-const OWN_SECRETS: readonly string[] = ["CVM_PRIVATE_KEY", "CVM_UPSTREAM_BEARER"];
+const OWN_SECRETS: readonly string[] = [
+  "CVM_PRIVATE_KEY",
+  "CVM_UPSTREAM_BEARER",
+  "CVM_HTTP_BEARER",
+];
 
 /** How the environment of a child is made. */
 export interface ChildEnvironmentOptions {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { NostrClientTransport } from "../transport/client.ts";
+import type { Signer } from "../crypto/signer.ts";
+import { NostrClientTransport, type NostrClientTransportOptions } from "../transport/client.ts";
 import { DEFAULT_DISCOVERY_RELAYS } from "../transport/discovery/relay_list.ts";
 import type { RelayPoolOptions } from "../transport/relay/pool.ts";
 import { fetchRelayInfo } from "../transport/relay/nip11.ts";
@@ -16,14 +17,28 @@ import { clientKeyFile } from "./paths.ts";
 import { type ResolvedServer, resolveServer } from "./server_address.ts";
 import { openWebSocket } from "./websocket.ts";
 
-/** A way to a server that has not been gone yet. */
-export interface ServerConnection {
-  /** The transport, not started. */
-  readonly transport: NostrClientTransport;
+/** How a server is reached, any number of times. */
+export interface ServerRoute {
+  /** Makes a transport, not started; with the visitor's key, or with another one. */
+  readonly open: (signer?: Signer) => NostrClientTransport;
   /** The server. */
   readonly server: ResolvedServer;
   /** The key that visits it. */
   readonly key: StoredKey;
+}
+
+/** A way to a server that has not been gone yet. */
+export interface ServerConnection extends Omit<ServerRoute, "open"> {
+  /** The transport, not started. */
+  readonly transport: NostrClientTransport;
+}
+
+/** How long a server is waited for. */
+export interface ServerWaits {
+  /** For the answer to `initialize`, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** For a relay to take a message, in milliseconds. Default: that of the pool. */
+  readonly publishTimeoutMs?: number;
 }
 
 /** How the command line connects to relays. */
@@ -31,16 +46,27 @@ export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOp
   return { webSocket: openWebSocket, connectTimeoutMs, fetchRelayInfo };
 }
 
+/** Prepares one connection; see {@linkcode prepareRoute}. */
+export async function prepareConnection(
+  args: NetworkArguments & ServerArguments & { readonly server: string },
+  io: CliIo,
+  waits: ServerWaits,
+): Promise<ServerConnection> {
+  const { open, ...route } = await prepareRoute(args, io, waits);
+  return { ...route, transport: open() };
+}
+
 /**
- * Prepares a connection: the relays of the command line, else the hints of the
+ * Finds out how a server is reached: by the relays of the command line, else the hints of the
  * address, else those of the server's relay list, else those of the configuration.
  *
  * @throws {InputError} When the server's name, a relay or the key can't be used.
  */
-export async function prepareConnection(
+export async function prepareRoute(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
-): Promise<ServerConnection> {
+  { handshakeTimeoutMs, publishTimeoutMs }: ServerWaits,
+): Promise<ServerRoute> {
   const config = await loadConfig(io.env);
   const server = await resolveServer(args.server, {
     config,
@@ -50,12 +76,11 @@ export async function prepareConnection(
   });
   const key = await loadOrCreateKey({
     file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
+    defaultFile: () => clientKeyFile(io.env),
     env: io.env,
   });
   const known = config.relays ?? DEFAULT_RELAYS;
-  const transport = new NostrClientTransport({
-    signer: key.signer,
+  const options: Omit<NostrClientTransportOptions, "signer"> = {
     server: server.address,
     ...(args.relay.length > 0 ? { relays: args.relay } : {}),
     discoveryRelays: config.relays ?? [...DEFAULT_RELAYS, ...DEFAULT_DISCOVERY_RELAYS],
@@ -63,8 +88,9 @@ export async function prepareConnection(
     encryption: args.encryption,
     giftWrap: args.giftWrap,
     stateless: args.stateless,
-    handshakeTimeoutMs: Math.min(args.timeoutMs, 15_000),
-    pool: poolOptions(args),
-  });
-  return { transport, server, key };
+    handshakeTimeoutMs,
+    pool: { ...poolOptions(args), publishTimeoutMs },
+  };
+  const open = (signer: Signer = key.signer) => new NostrClientTransport({ ...options, signer });
+  return { open, server, key };
 }

@@ -121,10 +121,12 @@ export class HttpUpstream implements Transport {
   /** A body that ends the connection when it breaks off: the answer in it will never come. */
   #watched(body: ReadableStream<Uint8Array>, init: RequestInit): ReadableStream<Uint8Array> {
     const reader = body.getReader();
+    let cancelled = false;
     return new ReadableStream({
       pull: async (controller) => {
         try {
           const { value, done } = await reader.read();
+          if (cancelled) return; // the SDK does not want the rest, and the controller is closed
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (cause) {
@@ -134,7 +136,10 @@ export class HttpUpstream implements Transport {
           }
         }
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel: async (reason) => {
+        cancelled = true;
+        await reader.cancel(reason);
+      },
     });
   }
 

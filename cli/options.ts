@@ -87,7 +87,8 @@ export function networkOptions() {
     ),
     connectTimeoutMs: withDefault(
       option("--connect-timeout", seconds(), {
-        description: message`How long to wait for a relay.`,
+        description:
+          message`How long to wait for a relay; inspect then waits so long for the server to answer the MCP handshake.`,
       }),
       5_000,
     ),
@@ -115,7 +116,7 @@ export function serverOptions(
 }
 
 /** A time in seconds, parsed to milliseconds. */
-function seconds(): ValueParser<"sync", number> {
+export function seconds(): ValueParser<"sync", number> {
   const inner = float({ metavar: "SECONDS", min: 0.001, max: 86_400 });
   return {
     mode: "sync",

@@ -6,7 +6,12 @@
  * @module
  */
 export * from "./discovery/mod.ts";
-export { NostrClientTransport, type NostrClientTransportOptions } from "./client.ts";
+export {
+  NostrClientTransport,
+  type NostrClientTransportOptions,
+  type StreamCall,
+  type StreamCallOptions,
+} from "./client.ts";
 export {
   listen,
   type Listener,
@@ -20,7 +25,7 @@ export {
 } from "./server.ts";
 export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
 export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
-export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
 export type { StreamLimits, TransferLimits } from "./transfer/limits.ts";

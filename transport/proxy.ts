@@ -100,7 +100,10 @@ export class McpProxy implements AsyncDisposable {
     this.#host.onclose = () => void this.close();
     this.#client.onmessage = (message: JsonRpcMessage) => this.#fromServer(message);
     this.#client.onerror = (error) => logger.warn("the server: {error}", { error });
-    this.#client.onclose = () => void this.close();
+    this.#client.onclose = () => {
+      // Until it is connected, `start()` fails with the reason, which the host is to be told.
+      if (this.#connected) void this.close();
+    };
     try {
       await this.#host.start();
       await this.#client.start();

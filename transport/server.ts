@@ -31,7 +31,7 @@ export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
-export type { EncryptionMode, GiftWrapMode } from "./session/modes.ts";
+export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
@@ -283,11 +283,14 @@ export class NostrServerTransport implements Transport {
     if (this.#server !== undefined || this.#closed) {
       throw new SessionError("CLOSED", "a transport can be started once; make a new one");
     }
-    this.#server = await runServer(
+    const server = this.#server = await runServer(
       this.#options,
       (session) => this.#hub.add(session),
       (session) => this.#hub.observe(session),
     );
+    if (!this.#closed) return;
+    await server.close();
+    throw new SessionError("CLOSED", "the transport was closed while it was starting");
   }
 
   /** Sends a message of the server to the client that it concerns. */

@@ -67,6 +67,10 @@ export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcRespo
 export interface TransportSendOptions {
   /** The request that this message belongs to (a progress notification, a server's question during a call). */
   relatedRequestId?: RequestId;
+  /** Where to take a broken stream up again; for Streamable HTTP alone. */
+  resumptionToken?: string;
+  /** Told where a broken stream could be taken up again; for Streamable HTTP alone. */
+  onresumptiontoken?: (token: string) => void;
 }
 
 /**

@@ -58,7 +58,8 @@ export class ConnectedClient implements AsyncDisposable {
     const mcp = new Client({ name: "ours", version: "1.0.0" }, mcpOptions);
     prepare(mcp);
     try {
-      await mcp.connect(transport, { timeout: DEADLINE_MS });
+      const { handshakeTimeoutMs = 0 } = options;
+      await mcp.connect(transport, { timeout: Math.max(DEADLINE_MS, handshakeTimeoutMs) });
     } catch (error) {
       await mcp.close();
       throw error;

@@ -17,7 +17,7 @@ import { SdkPeer } from "./_sdk_peer.ts";
 import { EXPECTED_SHORT, makeToolServer } from "./_tools.ts";
 
 /** How long an answer may take where one has to come, milliseconds. */
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 30_000;
 /** How long where none may come. */
 const SILENCE_MS = 1_000;
 /** The error of an MCP client that got no answer. */

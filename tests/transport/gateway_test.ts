@@ -10,7 +10,7 @@ import {
 // @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
-import { UpstreamError } from "../../errors.ts";
+import { RelayError, UpstreamError } from "../../errors.ts";
 import { type GatewayStatus, McpGateway, type McpGatewayOptions } from "../../transport/gateway.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
@@ -198,4 +198,45 @@ Deno.test("McpGateway.start() fails with the reason when the MCP server can't be
     UpstreamError,
     "did not answer initialize within 30 ms",
   );
+});
+
+Deno.test("F14: McpGateway reports that no relay can be reached while its MCP server still starts", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ neverOpen: true });
+  const [silent] = InMemoryTransport.createLinkedPair(); // never answers initialize
+  const error = await assertRejects(
+    () =>
+      startGateway(relay, {
+        upstream: () => silent,
+        pool: { ...network(relay).pool, connectTimeoutMs: 20 },
+      }),
+    RelayError,
+  );
+  assertEquals(error.code, "RELAY_UNREACHABLE");
+});
+
+Deno.test("McpGateway.close() waits until the MCP servers of its clients have ended", async () => {
+  await using relay = new MemoryRelay();
+  const open = new Set<InMemoryTransport>();
+  await using running = await startGateway(relay, {
+    perClient: true,
+    upstream: async () => {
+      const [ours, theirs] = InMemoryTransport.createLinkedPair();
+      await fixtureServer().connect(theirs);
+      open.add(ours);
+      const close = ours.close.bind(ours);
+      ours.close = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100)); // as a process takes its time
+        await close();
+        open.delete(ours);
+      };
+      return ours;
+    },
+  });
+  await using one = await connect(relay, running.gateway.publicKey);
+  await using two = await connect(relay, running.gateway.publicKey);
+  await Promise.all([one, two].map(({ client }) => client.ping()));
+  assertEquals(open.size, 2);
+  await running.gateway.close();
+  assertEquals(open.size, 0);
 });

@@ -172,7 +172,9 @@ Deno.test("CEP19-1, CEP19-4, CEP19-5, CEP4-7, CEP35-2, CEP35-5: a server says wh
           peer.publish(peer.wrap(event, server.publicKey, kind));
           await until("it is answered", () => peer.received.length === index + 1);
         }
-        assertEquals((await peer.opened()).map(discovery), [[...expected, ...FEATURES], []]);
+        assertEquals((await peer.opened()).map(discovery), [[...expected, ...FEATURES, [
+          "support_transfer_token",
+        ]], []]);
       });
     }
   }

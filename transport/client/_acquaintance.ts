@@ -12,6 +12,7 @@ import {
   hasSupportFlag,
   SUPPORT_OPEN_STREAM,
   SUPPORT_OVERSIZED_TRANSFER,
+  SUPPORT_TRANSFER_TOKEN,
   type Tags,
 } from "../wire/tags.ts";
 
@@ -24,6 +25,7 @@ export class Acquaintance {
   #serverTags: Tags | undefined;
   #takesTransfers = false;
   #takesStreams = false;
+  #knowsTransferTokens = false;
   #isIntroduced = false;
   #introductions = 0;
 
@@ -45,6 +47,11 @@ export class Acquaintance {
   /** Whether the server has said that it takes messages in parts (CEP-22). */
   get takesTransfers(): boolean {
     return this.#takesTransfers;
+  }
+
+  /** Whether a token that only asks to be answered in parts does good and no harm: see `transferToken()`. */
+  get takesTransferTokens(): boolean {
+    return this.#knowsTransferTokens || (this.#takesTransfers && !this.#takesStreams);
   }
 
   /** Whether the server has said that it takes open streams (CEP-41). */
@@ -94,6 +101,7 @@ export class Acquaintance {
 
   #learnFeatures(tags: Tags): void {
     if (hasFlag(tags, SUPPORT_OVERSIZED_TRANSFER)) this.#takesTransfers = true;
+    if (hasFlag(tags, SUPPORT_TRANSFER_TOKEN)) this.#knowsTransferTokens = true;
     if (hasFlag(tags, SUPPORT_OPEN_STREAM)) this.#takesStreams = true;
   }
 }

@@ -54,6 +54,7 @@ export class Upstream {
   readonly #ended = new AbortController();
   #lastError: UpstreamError | undefined;
   #opened = false;
+  #closing: Promise<void> | undefined;
   #onHandshake: ((response: JsonRpcResponse) => void) | undefined;
 
   private constructor(transport: Transport, handlers: UpstreamHandlers) {
@@ -127,11 +128,13 @@ export class Upstream {
     await this.#send(message);
   }
 
-  /** Ends the connection. Idempotent. */
+  /** Ends the connection; resolves when it has ended, whoever asks. Idempotent. */
   async close(): Promise<void> {
-    const first = !this.#ended.signal.aborted;
-    this.#ended.abort(new SessionError("CLOSED", "the gateway was closed"));
-    if (first) await this.#transport.close();
+    if (!this.#ended.signal.aborted) {
+      this.#ended.abort(new SessionError("CLOSED", "the gateway was closed"));
+      this.#closing = this.#transport.close();
+    }
+    await this.#closing;
   }
 
   async #send(message: JsonRpcMessage): Promise<void> {

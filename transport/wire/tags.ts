@@ -16,6 +16,11 @@ export const SUPPORT_ENCRYPTION_EPHEMERAL = "support_encryption_ephemeral";
 
 /** Says that the sender takes messages in parts (CEP-22). */
 export const SUPPORT_OVERSIZED_TRANSFER = "support_oversized_transfer";
+/**
+ * Says that a server knows progress tokens that ask for nothing but to be
+ * answered in parts. This package's own: see `transferToken()`.
+ */
+export const SUPPORT_TRANSFER_TOKEN = "support_transfer_token";
 /** Says that the sender takes open streams (CEP-41). */
 export const SUPPORT_OPEN_STREAM = "support_open_stream";
 

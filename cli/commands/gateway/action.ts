@@ -16,9 +16,13 @@ import { HttpUpstream } from "../../http_upstream.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { Output } from "../../output.ts";
+import { ownCommand } from "../../own_command.ts";
 import { gatewayKeyFile, slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import type { GatewayArguments } from "./command.ts";
+
+/** After so many milliseconds the user is told what is waited for. */
+const WAITING_MS = 4_000;
 
 /** Runs the gateway until it is stopped. */
 export async function runGateway(args: GatewayArguments, io: CliIo): Promise<void> {
@@ -28,17 +32,18 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const config = await loadConfig(io.env);
   const key = await loadOrCreateKey({
     file: args.keyFile,
-    defaultFile: await gatewayKeyFile(args.target, io.env),
+    defaultFile: () => gatewayKeyFile(args.target, io.env),
     env: io.env,
   });
-  if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
-  const { name, about, website, picture, encryption, giftWrap, perClient } = args;
+  if (key.warning !== undefined) await output.warn(key.warning);
+  const { name, about, website, picture, encryption, giftWrap, perClient, startTimeoutMs } = args;
   await using gateway = new McpGateway({
     signer: key.signer,
     relays: args.relay.length > 0 ? args.relay : config.relays ?? DEFAULT_RELAYS,
     pool: poolOptions(args),
     upstream,
     perClient,
+    startTimeoutMs,
     encryption,
     giftWrap,
     info: { name, about, website, picture },
@@ -46,13 +51,32 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     announce: args.announce && { relayList: args.relayList ?? true },
     signal: io.signal,
   });
-  await gateway.start();
+  await startAloud(gateway, startTimeoutMs, output);
   await report(gateway, key, args, output);
   const watching = watch(gateway, output);
   await untilAborted(io.signal);
   await gateway.close();
   await watching;
   io.signal.throwIfAborted();
+}
+
+/** Starts the gateway, and tells what it waits for when that takes long. */
+async function startAloud(
+  gateway: McpGateway,
+  startTimeoutMs: number,
+  output: Output,
+): Promise<void> {
+  const timer = setTimeout(() => {
+    const limit = `${startTimeoutMs / 1000} s (--start-timeout)`;
+    // Nothing is left to tell a failure to when standard error is gone.
+    output.note(`cvm: still waiting for the MCP server to answer initialize, at most ${limit}`)
+      .catch(() => undefined);
+  }, WAITING_MS);
+  try {
+    await gateway.start();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A key of the allowlist, checked before anything is started. */
@@ -112,7 +136,7 @@ async function report(
   const npub = formatNpub(gateway.publicKey);
   const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
   const entry = {
-    mcpServers: { [slugOf(args.target)]: { command: "cvm", args: ["proxy", nprofile] } },
+    mcpServers: { [slugOf(args.target)]: ownCommand(["proxy", nprofile]) },
   };
   const { announcement } = gateway;
   if (args.format !== "text") {

@@ -1,5 +1,5 @@
 /**
- * `cvm proxy`: stdio on one side, a server on Nostr on the other.
+ * `cvm proxy`: stdio or HTTP on one side, a server on Nostr on the other.
  *
  * @module
  */
@@ -14,9 +14,17 @@ import type { ProxyArguments } from "./command.ts";
 /** How often it is looked whether the host still lives, in milliseconds. */
 const PARENT_CHECK_MS = 1_000;
 
-/** Runs the proxy until standard input ends, the host dies, or the connection does. */
+/** Runs the proxy, over stdio or HTTP. */
 export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
-  const { transport, key } = await prepareConnection(args, io);
+  if (args.http === undefined) return await runStdioProxy(args, io);
+  await (await import("./http_action.ts")).runHttpProxy(args, args.http, io);
+}
+
+/** Runs the proxy until standard input ends, the host dies, or the connection does. */
+async function runStdioProxy(args: ProxyArguments, io: CliIo): Promise<void> {
+  const { transport, key } = await prepareConnection(args, io, {
+    handshakeTimeoutMs: args.timeoutMs,
+  });
   if (key.warning !== undefined) await io.stderr.write(`cvm: ${key.warning}\n`);
   await io.stderr.write(
     `cvm: proxy to ${formatNpub(transport.serverPublicKey)} as ${

@@ -5,14 +5,16 @@
  */
 import { merge, object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
+import { optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
-import { argument, command, constant } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { argument, command, constant, option } from "@optique/core/primitives";
+import { integer, string } from "@optique/core/valueparser";
 import {
   type NetworkArguments,
   networkOptions,
   type OutputArguments,
   outputOptions,
+  seconds,
   type ServerArguments,
   serverOptions,
 } from "../../options.ts";
@@ -23,6 +25,14 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly command: "proxy";
   /** What the user calls the server. */
   readonly server: string;
+  /** The port of the HTTP endpoint; absent for stdio. */
+  readonly http?: number;
+  /** The file of the token that HTTP clients must show. */
+  readonly httpBearerFile?: string;
+  /** How many HTTP clients may be connected at the same time. */
+  readonly httpMaxSessions: number;
+  /** How long an HTTP client without an open connection is remembered, in milliseconds. */
+  readonly httpIdleTimeoutMs: number;
 }
 
 /** The parser of `cvm proxy`. */
@@ -37,14 +47,36 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
             message`The server: hex, npub, nprofile, naddr, name@domain, or an alias of the configuration.`,
         }),
       }),
+      object("HTTP", {
+        http: optional(option("--http", integer({ metavar: "PORT", min: 0, max: 65_535 }), {
+          description:
+            message`Serve Streamable HTTP on this port of 127.0.0.1 instead of stdio; 0 for any that is free. The URL is printed on standard error.`,
+        })),
+        httpBearerFile: optional(option("--http-bearer-file", string({ metavar: "FILE" }), {
+          description:
+            message`The file of a token that HTTP clients must show. CVM_HTTP_BEARER may hold one. Without a token every program on this machine may connect.`,
+        })),
+        httpMaxSessions: withDefault(
+          option("--http-max-sessions", integer({ metavar: "NUMBER", min: 1, max: 1_000 }), {
+            description: message`How many HTTP clients may be connected at the same time.`,
+          }),
+          16,
+        ),
+        httpIdleTimeoutMs: withDefault(
+          option("--http-idle", seconds(), {
+            description: message`How long an HTTP client without an open connection is remembered.`,
+          }),
+          600_000,
+        ),
+      }),
       serverOptions({ defaultMs: 15_000 }),
       networkOptions(),
       outputOptions(),
     ),
     {
-      brief: message`Let an MCP host use a server on Nostr, over stdio.`,
+      brief: message`Let an MCP host use a server on Nostr, over stdio or HTTP.`,
       description:
-        message`Speaks MCP on standard input and output, for an MCP host that starts it. Nothing but JSON-RPC is written to standard output. The key is kept, so that servers can know this client again; its npub is printed on standard error.`,
+        message`Speaks MCP on standard input and output, for an MCP host that starts it. Nothing but JSON-RPC is written to standard output. The key is kept, so that servers can know this client again; its npub is printed on standard error. With --http, many hosts connect to one proxy: the first one has the kept key, others at the same time have keys of their own.`,
     },
   );
 }

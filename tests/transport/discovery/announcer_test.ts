@@ -49,6 +49,7 @@ Deno.test("F26: an announcement has every page of every list (CEP6-1, CEP6-2, CE
     ["support_encryption_ephemeral"],
     ["support_oversized_transfer"],
     ["support_open_stream"],
+    ["support_transfer_token"],
   ]);
   const { tools } = JSON.parse(events.get(11317)!.content);
   assertEquals(tools.map(({ name }: { name: string }) => name), ["tool 0", "tool 1", "tool 2"]);

@@ -44,7 +44,7 @@ Deno.test("F37: a relay that withholds 1059 silently does not take the others wi
   assertEquals(heard.ids, [ephemeral.id]);
 });
 
-Deno.test("F37: AUTH is done after CLOSED auth-required, and 1059 arrives", async () => {
+Deno.test("F37, NIP42-1: AUTH is done after CLOSED auth-required, and 1059 arrives", async () => {
   const signer = PrivateKeySigner.generate();
   await using relay = new MemoryRelay({ requireAuth: "1059" });
   await using pool = poolOn([relay], { signer });
