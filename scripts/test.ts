@@ -87,6 +87,7 @@ const doctests = targets.length > 0 ? undefined : await run([
   "--doc",
   "README.md",
   "docs/LIBRARY.md",
+  "docs/TESTING.md",
   "mod.ts",
   "errors.ts",
   "crypto",

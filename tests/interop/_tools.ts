@@ -226,6 +226,22 @@ export async function exercise(
   };
 }
 
+/** What {@linkcode echoLarge} sends and gets back: more than fits an event, and of many bytes a character. */
+const LARGE_TEXT = "ünïcödé 🦕 ".repeat(4_000);
+
+/** Calls with more than fits an event, each way (CEP-22); fails when it does not come back whole. */
+export async function echoLarge(
+  client: Client,
+  { timeoutMs }: { timeoutMs: number },
+): Promise<void> {
+  const call = { name: "echo", arguments: { text: LARGE_TEXT } };
+  // Without a progress token the SDK sends everything whole.
+  const options = { timeout: timeoutMs, onprogress: () => {} };
+  if (textOf(await client.callTool(call, undefined, options)) !== LARGE_TEXT) {
+    throw new Error("the large text came back changed");
+  }
+}
+
 /** The text of a tool's result. */
 export function textOf(result: { [field: string]: unknown }): string {
   const { content } = result;
