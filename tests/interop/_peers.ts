@@ -10,6 +10,7 @@ import { NostrClientTransport, type NostrClientTransportOptions } from "../../tr
 import { type NostrServer, serve, type ServeOptions } from "../../transport/server.ts";
 import type { PeerModes, Verdict } from "./_modes.ts";
 import {
+  checkSpelled,
   echoLarge,
   errorOf,
   exercise,
@@ -80,7 +81,7 @@ const REQUEST_TIMEOUT = -32001;
 /** What a client of ours is to do with a server. */
 export interface ReachOptions {
   readonly modes: PeerModes;
-  readonly exercise: "short" | "full" | "large";
+  readonly exercise: "short" | "full" | "large" | "stream";
   /** @default {false} */
   readonly stateless?: boolean;
   /** How long the handshake and each answer may take, milliseconds. @default {DEADLINE_MS} */
@@ -105,6 +106,10 @@ export async function reachServer(
     connected = true;
     if (what === "large") {
       await echoLarge(client.mcp, { timeoutMs });
+    } else if (what === "stream") {
+      const call = client.transport.streamCall("tools/call", { name: "spell" }, { timeoutMs });
+      const pieces = await Array.fromAsync(call.stream);
+      checkSpelled(pieces, await call.result);
     } else {
       const transcript = await exercise(client.mcp, { short: what === "short", timeoutMs });
       assertEquals(transcript, what === "short" ? EXPECTED_SHORT : EXPECTED);

@@ -34,6 +34,8 @@ export interface SdkAnnouncement {
   readonly announced?: boolean;
   /** Its tools that implement a common schema. */
   readonly commonTools?: readonly string[];
+  /** Whether its calls may stream (CEP-41). */
+  readonly stream?: boolean;
   /** What those are good for. */
   readonly categories?: readonly string[];
 }
@@ -101,6 +103,7 @@ export class SdkPeer implements AsyncDisposable {
       timeoutMs: number;
       stateless?: boolean;
       large?: boolean;
+      stream?: boolean;
     },
   ): Promise<SdkOutcome & { readonly publicKey: string }> {
     const { secretKey, publicKey } = generateKeys();

@@ -34,7 +34,11 @@ const announced = (client: PeerModes, server: PeerModes) =>
   verdictOfOurClient(client, server, true);
 
 /** The keys of servers of theirs, one for each mode. */
-async function serveTheirs(relay: string, peer: SdkPeer, options: { announced: boolean }) {
+async function serveTheirs(
+  relay: string,
+  peer: SdkPeer,
+  options: { announced: boolean; stream?: boolean },
+) {
   const servers = await Promise.all(ALL_MODES.map((modes) => peer.serve([relay], modes, options)));
   return new Map(servers.map(({ publicKey, modes }) => [describe(modes), publicKey]));
 }
@@ -44,6 +48,7 @@ Deno.test("F27: NostrClientTransport reaches servers of @contextvm/sdk in every 
   await using peer = new SdkPeer();
   const quiet = await serveTheirs(relay.url, peer, { announced: false });
   const loud = await serveTheirs(relay.url, peer, { announced: true });
+  const streaming = await serveTheirs(relay.url, peer, { announced: false, stream: true });
   await using pool = new RelayPool([relay.url]);
   await until(async () => {
     return (await pool.query([{ kinds: [11316] }])).length === loud.size;
@@ -82,6 +87,12 @@ Deno.test("F27: NostrClientTransport reaches servers of @contextvm/sdk in every 
         return withLargeText(client, unannounced(client, server), "silence");
       }),
     },
+    {
+      letter: "T",
+      title: "A call with a stream beside it (CEP-41).",
+      oneByOne: true, // for the same reason
+      ...reach(streaming, { exercise: "stream" }, unannounced),
+    },
   ]);
   await checkSection("sdk servers", table);
 });
@@ -95,9 +106,9 @@ class OurServers implements AsyncDisposable {
     await Promise.all(ALL_MODES.map(async (modes) => {
       const clients = new Set<string>();
       const signer = PrivateKeySigner.generate();
-      const server = await serve(({ peer }) => {
-        clients.add(peer);
-        return makeToolServer();
+      const server = await serve((session) => {
+        clients.add(session.peer);
+        return makeToolServer({ openStream: ({ requestId }) => session.openStream(requestId) });
       }, { signer, relays: [relay], ...modes, ...options });
       ours.#servers.set(describe(modes), { server, clients });
     }));
@@ -122,7 +133,7 @@ Deno.test("serve() answers clients of @contextvm/sdk in every mode that can work
   await using loud = await OurServers.start(relay.url, { announce: true });
   const answer = (
     servers: OurServers,
-    options: { stateless?: boolean; large?: boolean } = {},
+    options: { stateless?: boolean; large?: boolean; stream?: boolean } = {},
     expected = verdictOfTheirClient,
   ): Pick<Dimension, "expected" | "attempt"> => ({
     expected,
@@ -155,6 +166,11 @@ Deno.test("serve() answers clients of @contextvm/sdk in every mode that can work
       ...answer(quiet, { large: true }, (client, server) => {
         return withLargeText(client, verdictOfTheirClient(client, server), "unsendable");
       }),
+    },
+    {
+      letter: "T",
+      title: "A call with a stream beside it (CEP-41).",
+      ...answer(quiet, { stream: true }),
     },
   ]);
   await checkSection("sdk clients", table);

@@ -7,6 +7,7 @@
  */
 import {
   ApplesauceRelayPool,
+  callToolStream,
   EncryptionMode,
   GiftWrapMode,
   NostrClientTransport,
@@ -17,7 +18,14 @@ import {
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import { echoLarge, errorOf, exercise, makeToolServer } from "../interop/_tools.ts";
+import {
+  checkSpelled,
+  echoLarge,
+  errorOf,
+  exercise,
+  makeToolServer,
+  type StreamSink,
+} from "../interop/_tools.ts";
 
 /** What a command may say. */
 interface Command {
@@ -33,6 +41,8 @@ interface Command {
   readonly server?: string;
   readonly short?: boolean;
   readonly large?: boolean;
+  /** Whether calls may stream; a client calls the tool that does. */
+  readonly stream?: boolean;
   readonly timeoutMs?: number;
   readonly stateless?: boolean;
   /** The transport that `open` makes, and `send` and `close` mean. */
@@ -87,6 +97,7 @@ function serverTransport(command: Command, relayHandler: WatchedPool): NostrServ
       ? { name: "theirs", website: "https://theirs.example" }
       : undefined,
     bootstrapRelayUrls: [],
+    openStream: { enabled: command.stream ?? false },
   });
   const { commonTools, categories } = command;
   if (commonTools !== undefined) {
@@ -98,7 +109,10 @@ function serverTransport(command: Command, relayHandler: WatchedPool): NostrServ
 /** Starts a server; answered once it listens. */
 async function serve(command: Command): Promise<unknown> {
   const relayHandler = new WatchedPool(command.relays);
-  await makeToolServer().connect(serverTransport(command, relayHandler));
+  // Their way to the stream of a call.
+  const openStream = ({ _meta }: { _meta?: { [field: string]: unknown } }) =>
+    _meta?.stream as StreamSink;
+  await makeToolServer({ openStream }).connect(serverTransport(command, relayHandler));
   await relayHandler.live.promise;
   return {};
 }
@@ -110,6 +124,7 @@ function clientTransport(command: Command): NostrClientTransport {
     serverPubkey: command.server ?? "",
     discoveryRelayUrls: [],
     isStateless: command.stateless ?? false,
+    openStream: { enabled: command.stream ?? false },
   });
 }
 
@@ -141,15 +156,30 @@ const transports = new Map<number, NostrServerTransport | NostrClientTransport>(
 
 /** Connects a client, makes it call, and closes it. */
 async function runClient(command: Command): Promise<unknown> {
-  const { short = false, large = false, timeoutMs = 5_000 } = command;
+  const { short = false, large = false, stream = false, timeoutMs = 5_000 } = command;
   const client = new Client({ name: "theirs", version: "1.0.0" });
+  const transport = clientTransport(command);
   try {
-    await client.connect(clientTransport(command), { timeout: timeoutMs });
+    await client.connect(transport, { timeout: timeoutMs });
     if (large) await echoLarge(client, { timeoutMs });
+    if (stream) await streamSpelling(client, transport);
     return await exercise(client, { short, timeoutMs });
   } finally {
     await client.close();
   }
+}
+
+async function streamSpelling(client: Client, transport: NostrClientTransport): Promise<void> {
+  // Their types name another package of the same client.
+  const theirs = client as unknown as Parameters<typeof callToolStream>[0]["client"];
+  const call = await callToolStream<{ [field: string]: unknown }>({
+    client: theirs,
+    transport,
+    name: "spell",
+  });
+  const pieces: string[] = [];
+  for await (const { value } of call.stream) pieces.push(value);
+  checkSpelled(pieces, await call.result);
 }
 
 const OPERATIONS = { serve, exercise: runClient, open, send, close } as const;
