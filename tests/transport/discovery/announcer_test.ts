@@ -8,7 +8,7 @@ import { fetchAnnouncement } from "../../../transport/discovery/announcement.ts"
 import { fetchRelayList, newestGenuine } from "../../../transport/discovery/relay_list.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { NostrServerTransport, serve } from "../../../transport/server.ts";
-import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { createWebSocketFactory, MemoryRelay } from "../../../transport/testing/mod.ts";
 import { fixtureServer, network, poolOptions, RawPeer, until } from "../_harness.ts";
 
 /** What a relay still has of an author, by kind. */
@@ -115,6 +115,26 @@ Deno.test("F26: a deletion deletes, also what an earlier run published (CEP6-5, 
   assertEquals([...events.keys()], [5]);
   const names = new Set(events.get(5)!.tags.map(([name]) => name));
   assertEquals([...names].toSorted(), ["a", "e", "k"]);
+});
+
+Deno.test("F26: a deletion has reached every relay when withdraw() resolves, the slow one too", async () => {
+  await using quick = new MemoryRelay({ url: "wss://quick.test" });
+  await using slow = new MemoryRelay({ url: "wss://slow.test" });
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => pagedServer(1), {
+    signer,
+    announce: true,
+    relays: [quick.url, slow.url],
+    pool: { ...poolOptions(quick), webSocket: createWebSocketFactory([quick, slow]) },
+  });
+  await until("both have it", () => [quick, slow].every(({ events }) => events.length >= 3));
+  slow.faults.set({ latencyMs: 40 });
+  await server.withdraw("gone");
+  await server.close();
+  slow.faults.set({ latencyMs: 0 });
+  for (const relay of [quick, slow]) {
+    assertEquals([...(await stored(relay, signer.pubkey)).keys()], [5], relay.url);
+  }
 });
 
 Deno.test("NostrServerTransport announces the one server behind it", async () => {
