@@ -76,6 +76,7 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
     [["gateway", "--relay", NO_RELAY, "--env", "=x", "--", "true"], 2, "NAME=VALUE"],
     [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp"], 4, "can't be reached"],
     [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp", "more"], 2, "more"],
+    [["gateway", "--relay", NO_RELAY, "ftp://127.0.0.1/mcp"], 2, "http://"],
     [["relay", "--port", "70000"], 2, "65"],
     [["relay", "--db", `${folder.path}/none/at/all.db`], 2, "all.db"],
     [["keys", "show", "nsec1secret"], 2, "command line"],

@@ -106,6 +106,9 @@ async function prepareUpstream(
     return () =>
       new HttpUpstream({ url, bearer: io.env.get("CVM_UPSTREAM_BEARER"), fetch: io.fetch });
   }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(command)) {
+    throw new UsageError(`${command}: the URL of an MCP server begins with http:// or https://`);
+  }
   const env = await childEnvironment({
     env: io.env,
     clean: args.cleanEnv,
