@@ -58,13 +58,18 @@ async function checkMatrix(
   servers: readonly SdkServer[],
   announced: boolean,
 ): Promise<void> {
-  const pairs = ours.flatMap((modes) => servers.map((server) => ({ modes, server })));
-  const rows = await Promise.all(pairs.map(async ({ modes, server }) => {
-    const name = `${describe(modes)} → ${describe(server.modes)}`;
-    const expected = verdictOfOurClient(modes, server.modes, announced);
-    const actual = await outcome(relay, server, modes, { short: true, expected });
-    return { name, expected, actual };
-  }));
+  const rows: { name: string; expected: Verdict; actual: string }[] = [];
+  // Not all at once: a client waits half a second for an announcement, and that is not what is tried here.
+  for (const modes of ours) {
+    rows.push(
+      ...await Promise.all(servers.map(async (server) => {
+        const name = `${describe(modes)} → ${describe(server.modes)}`;
+        const expected = verdictOfOurClient(modes, server.modes, announced);
+        const actual = await outcome(relay, server, modes, { short: true, expected });
+        return { name, expected, actual };
+      })),
+    );
+  }
   assertEquals(
     rows.map(({ name, actual }) => `${name}: ${actual}`),
     rows.map(({ name, expected }) => `${name}: ${expected}`),
