@@ -604,3 +604,14 @@ Deno.test("F38: second deliveries and what is for others cost no cryptography", 
   });
   assertEquals(opened, 2);
 });
+
+Deno.test("F37: server and client talk on a relay that gives nobody stored gift wraps", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ refuseSubscriptions: { reason: "restricted: not 1059", kinds: [1059] } });
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  assertEquals((await session.client.listTools()).tools.length, 5);
+});
