@@ -275,7 +275,9 @@ export class NostrClientTransport implements Transport {
     const found = fetchAnnouncement(pool, this.serverPublicKey, options).then((announcement) => {
       if (announcement === undefined) return;
       this.#acquaintance.learnAnnouncement(announcement);
+      if (this.#acquaintance.hasMet) return;
       this.#wraps.learnAnnouncement(announcement);
+      this.#exchange.reconsider();
     }).catch((error) => {
       if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;
       logger.debug("no announcement could be looked up: {error}", { error });

@@ -143,6 +143,21 @@ export class Exchange {
     else this.#deliver(message, event, pending);
   }
 
+  /**
+   * What is known of the server has changed while requests are under way that
+   * it has not answered: they go out once more as they should have, or fail
+   * when they can't be answered.
+   */
+  reconsider(): void {
+    const { wraps, acquaintance } = this.#parts;
+    if (acquaintance.hasMet) return;
+    for (const pending of this.#pending.all) {
+      const { event, wrapKind } = pending.left;
+      if (wraps.mismatch !== undefined) this.#fail(pending, wraps.mismatch, INTERNAL_ERROR);
+      else if (wrapKind !== wraps.current) this.#publishAgain(event, wraps.current);
+    }
+  }
+
   /** Ends everything. */
   close(reason: SessionError): void {
     this.#pending.clear(reason);
@@ -236,7 +251,7 @@ export class Exchange {
 
   async #sendRequest(request: JsonRpcRequest, call?: ClientCall): Promise<void> {
     const outbox = this.#parts.outbox();
-    this.#parts.wraps.check();
+    if (this.#parts.wraps.mismatch !== undefined) throw this.#parts.wraps.mismatch;
     const { takesTransfers, takesTransferTokens, hasMet } = this.#parts.acquaintance;
     const opens = request.method === "initialize";
     if (opens) this.#initialize = request;
@@ -256,8 +271,9 @@ export class Exchange {
         transfer,
         onSigned: (event) => {
           const onAnswered = answered.resolve;
-          pending = this.#pending.add(event.id, { request, sent, onAnswered, call });
-          this.#watchForSilence(pending, event, wrapKind);
+          const left = { event, wrapKind };
+          pending = this.#pending.add(left, { request, sent, onAnswered, call });
+          this.#watchForSilence(pending);
         },
       });
       await Promise.race([taken, answered.promise]);
@@ -278,17 +294,22 @@ export class Exchange {
   }
 
   /** Sees to it that the silence of a server that was never heard is noticed. */
-  #watchForSilence(pending: Pending, event: NostrEvent, sent: Envelope["wrapKind"]): void {
+  #watchForSilence(pending: Pending): void {
+    const { event, wrapKind: sent } = pending.left;
     if (this.#parts.acquaintance.hasMet) return;
     const { handshakeTimeoutMs = 15_000 } = this.#parts.options;
     pending.timer = setTimeout(() => this.#giveUp(pending), handshakeTimeoutMs);
     const other = sent === EPHEMERAL_GIFT_WRAP_KIND ? GIFT_WRAP_KIND : EPHEMERAL_GIFT_WRAP_KIND;
     if (sent === undefined || !this.#parts.wraps.isUnsure) return;
     pending.retryTimer = setTimeout(() => {
-      // The same signed event: whichever arrives first runs, the other is a copy.
-      this.#parts.outbox().publish(event, this.#parts.server, other)
-        .catch((error) => logger.debug("the other gift wrap was not taken: {error}", { error }));
+      this.#publishAgain(event, other);
     }, Math.min(OTHER_WRAP_AFTER_MS, handshakeTimeoutMs / 2));
+  }
+
+  /** The same signed event: whichever arrives first runs, the other is a copy. */
+  #publishAgain(event: NostrEvent, wrapKind: Envelope["wrapKind"]): void {
+    this.#parts.outbox().publish(event, this.#parts.server, wrapKind)
+      .catch((error) => logger.debug("an event was not taken once more: {error}", { error }));
   }
 
   async #sendOther(message: JsonRpcMessage): Promise<void> {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { NostrEvent } from "../../crypto/event.ts";
+import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { SessionError } from "../../errors.ts";
 import type { RequestStream } from "../transfer/open_stream.ts";
 import type { JsonRpcRequest, ProgressToken, RequestId } from "../types.ts";
@@ -27,6 +29,8 @@ export interface Pending {
   readonly call: ClientCall | undefined;
   /** The open stream beside it, once there is one. */
   stream?: RequestStream;
+  /** The signed event, and the gift wrap that it left in. */
+  readonly left: { readonly event: NostrEvent; readonly wrapKind: GiftWrapKind | undefined };
   /** The highest progress that the caller has been told. */
   progress: number;
   /** Fails the request when the server stays silent; only the first one and `initialize` have it. */
@@ -42,14 +46,14 @@ export class PendingRequests {
   /**
    * Begins the wait.
    *
-   * @param eventId The event that an answer will refer to.
+   * @param left The event that an answer will refer to, and its gift wrap.
    * @param request The request as the caller made it.
    * @param sent The request as it left.
    * @param onAnswered Called when the answer is there.
    * @param call The call of the transport itself that the request belongs to.
    */
   add(
-    eventId: string,
+    left: Pending["left"],
     { request, sent, onAnswered, call }: {
       readonly request: JsonRpcRequest;
       readonly sent: JsonRpcRequest;
@@ -57,9 +61,11 @@ export class PendingRequests {
       readonly call: ClientCall | undefined;
     },
   ): Pending {
+    const eventId = left.event.id;
     const token = progressTokenOf(sent);
     const pending: Pending = {
       eventId,
+      left,
       id: request.id,
       method: request.method,
       token: token === undefined ? undefined : String(token),
@@ -81,6 +87,11 @@ export class PendingRequests {
   /** The requests with a progress token, as it stands on the wire. */
   withToken(token: string): readonly Pending[] {
     return [...this.#byEvent.values()].filter((pending) => pending.token === token);
+  }
+
+  /** All of them. */
+  get all(): readonly Pending[] {
+    return [...this.#byEvent.values()];
   }
 
   /** The requests with an id. */
