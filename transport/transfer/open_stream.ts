@@ -200,6 +200,7 @@ export class RequestStream implements OpenStream {
   #finish(reason: SessionError): void {
     clearTimeout(this.#idle);
     clearTimeout(this.#lifetime);
+    this.#reader.disown();
     if (!this.#ended.signal.aborted) this.#ended.abort(reason);
   }
 

@@ -24,6 +24,9 @@ export interface StreamReaderOptions {
   readonly onComplete: () => void;
 }
 
+/** What a chunk counts for beside its data, in bytes: empty ones take memory, too. */
+const CHUNK_BYTES = 64;
+
 interface Chunk {
   readonly progress: number;
   readonly data: string;
@@ -38,7 +41,7 @@ export class StreamReader {
   /** What has come before its turn, by its index. */
   readonly #early = new Map<number, Chunk>();
   /** What waits to be read. */
-  readonly #queue: Chunk[] = [];
+  #queue: Chunk[] = [];
   #controller: ReadableStreamDefaultController<string> | undefined;
   #started: number | undefined;
   #next = 0;
@@ -107,6 +110,12 @@ export class StreamReader {
     this.#handOn();
   }
 
+  /** What waits to be read belongs to who holds the stream; it takes none of the memory of all streams any more. */
+  disown(): void {
+    this.#forget(this.#queue);
+    this.#queue = this.#queue.map((chunk) => ({ ...chunk, bytes: 0 }));
+  }
+
   #start(frame: Frame): StreamProblem | undefined {
     if (this.#started !== undefined) {
       return this.#started === frame.progress ? undefined : "it was started a second time";
@@ -130,7 +139,7 @@ export class StreamReader {
     if (chunkIndex - this.#next > this.#options.limits.maxStreamGap) {
       return `chunk ${chunkIndex} comes more than ${this.#options.limits.maxStreamGap} before its turn`;
     }
-    const bytes = utf8Length(data);
+    const bytes = CHUNK_BYTES + utf8Length(data);
     const { limits, budget } = this.#options;
     if (this.#bytes + bytes > limits.maxStreamBufferBytes) {
       return `its reader is more than ${limits.maxStreamBufferBytes} bytes behind`;
