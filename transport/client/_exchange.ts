@@ -158,7 +158,8 @@ export class Exchange {
     if (frame !== undefined && pending !== undefined) return pending.token === frame.token;
     if (frame !== undefined) {
       return this.#transfers?.expects(frame) === true ||
-        this.#pending.withToken(frame.token).length > 0;
+        this.#pending.withToken(frame.token).length > 0 ||
+        this.#pending.overtakenStream(frame.token) !== undefined;
     }
     if (isRequest(message) || pending !== undefined) return true;
     return !isResponse(message) && tagValue(event.tags, "e") === undefined;
@@ -172,9 +173,12 @@ export class Exchange {
     }
     // Frames of streams do not refer to the request's event: its token has to do.
     const streaming = pending ?? this.#pending.withToken(frame.token).at(-1);
-    if (streaming === undefined || this.#parts.options.openStream === false) return;
     const wantsAccept = hasSupportFlag(inbound.event.tags);
-    this.#streams.receive(frame, streaming, { wantsAccept });
+    if (streaming === undefined) {
+      this.#pending.overtakenStream(frame.token)?.receive(frame, { wantsAccept });
+    } else if (this.#parts.options.openStream !== false) {
+      this.#streams.receive(frame, streaming, { wantsAccept });
+    }
   }
 
   async #sendFrame(frame: JsonRpcMessage, frameType: string): Promise<void> {

@@ -38,6 +38,8 @@ export interface Pending {
 /** The requests that wait, by the event in which each left. */
 export class PendingRequests {
   readonly #byEvent = new Map<string, Pending>();
+  /** Streams of which the answer has overtaken something, by their tokens. */
+  readonly #overtaken = new Map<string, RequestStream>();
 
   /**
    * Begins the wait.
@@ -83,6 +85,11 @@ export class PendingRequests {
     return [...this.#byEvent.values()].filter((pending) => pending.token === token);
   }
 
+  /** The stream of a request that is answered, of which something may still come. */
+  overtakenStream(token: string): RequestStream | undefined {
+    return this.#overtaken.get(token);
+  }
+
   /** The requests with an id. */
   withId(id: RequestId): readonly Pending[] {
     return [...this.#byEvent.values()].filter((pending) => pending.id === id);
@@ -92,7 +99,13 @@ export class PendingRequests {
   settle(pending: Pending): void {
     stopTimers(pending);
     this.#byEvent.delete(pending.eventId);
-    pending.stream?.answered();
+    const { stream, token } = pending;
+    stream?.answered();
+    if (token === undefined || stream === undefined || stream.signal.aborted) return;
+    this.#overtaken.set(token, stream);
+    stream.signal.addEventListener("abort", () => {
+      if (this.#overtaken.get(token) === stream) this.#overtaken.delete(token);
+    }, { once: true });
   }
 
   /** The server has been heard: silence is no reason to fail any more. */
@@ -107,6 +120,7 @@ export class PendingRequests {
       stream?.end(reason);
       call?.fail(reason);
     }
+    for (const stream of this.#overtaken.values()) stream.end(reason);
     this.#byEvent.clear();
   }
 }

@@ -281,14 +281,25 @@ Deno.test("CEP41-4: when the call is answered the stream is closed; when it fail
   }
 });
 
-Deno.test("F25: a reader settles when the call is answered: at once without a stream, with an error when the stream was not closed", async () => {
+Deno.test("F25: a reader settles when the call is answered: at once without a stream, with an error when the stream is not closed in time", async () => {
   using without = new Side();
   without.stream.answered();
   assertEquals(await readAll(without.stream), "");
-  using open = new Side();
-  open.receive(start, chunk(0));
-  open.stream.answered();
-  await assertRejects(() => readAll(open.stream), SessionError, "before the stream was closed");
+  for (const frames of [[start, chunk(0)], [chunk(0)]]) {
+    using open = new Side({ transferGraceMs: 1 });
+    open.receive(...frames);
+    open.stream.answered();
+    await assertRejects(() => readAll(open.stream), SessionError, "before the stream was closed");
+    assertEquals(open.types, [], "who has answered is not told");
+  }
+  for (const late of [[start, chunk(0)], [start], [chunk(0)]]) {
+    using side = new Side();
+    const frames = [start, chunk(0), frame("close", 9, { lastChunkIndex: 0 })];
+    side.receive(...frames.filter((one) => !late.includes(one)).slice(0, 1));
+    side.stream.answered();
+    side.receive(...frames);
+    assertEquals(await readAll(side.stream), "0");
+  }
   using gap = new Side();
   gap.receive(start, frame("close", 9, { lastChunkIndex: 0 }));
   gap.stream.answered();

@@ -230,6 +230,45 @@ Deno.test("F25: an MCP client that knows nothing of streams gets its result, and
   assertEquals([result.content, messages], [[{ type: "text", text: "" }], ["a", "b", "c"]]);
 });
 
+Deno.test("F25: what its answer has overtaken of a stream is read all the same", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  for (const held of ["start", "chunk", "close"]) {
+    relay.faults.set({
+      onDelivery: ({ event }) =>
+        frameOf(JSON.parse(event.content))?.frameType === held ? "hold" : "pass",
+    });
+    const call = session.transport.streamCall("tools/call", spell("word"));
+    const words = wordsOf(call);
+    await call.result;
+    relay.faults.release();
+    assertEquals(await words, ["w", "o", "r", "d"], `${held} comes late`);
+  }
+});
+
+Deno.test("F25: an MCP client hears of no progress after its answer, and of all before it", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  const seen: (string | undefined)[] = [];
+  const { onmessage } = session.transport;
+  session.transport.onmessage = (message) => {
+    seen.push(message.params?.message ?? "the answer");
+    onmessage?.(message);
+  };
+  relay.faults.set({
+    onDelivery: ({ event }) => {
+      const message = JSON.parse(event.content);
+      if (message.result !== undefined) relay.faults.release();
+      return frameOf(message)?.fields.chunkIndex === 0 ? "hold" : "pass";
+    },
+  });
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  await session.client.callTool(spell(letters), undefined, { onprogress: () => {} });
+  assertEquals(seen, [...letters, "the answer"]);
+});
+
 Deno.test("CEP41-1, CEP41-19: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
