@@ -11,7 +11,7 @@ import { ByteBudget } from "../transfer/limits.ts";
 import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, RequestId } from "../types.ts";
-import type { Frame } from "../wire/frames.ts";
+import { type Frame, mayNameFrames } from "../wire/frames.ts";
 import {
   isTransferToken,
   progressTokenOf,
@@ -83,7 +83,7 @@ export class ClientTransfers {
     post: (transfer: OutgoingTransfer | undefined) => Promise<void>,
   ): Promise<void> {
     const token = progressTokenOf(sent);
-    if (token === undefined) return await post(undefined);
+    if (token === undefined || !mayNameFrames(token)) return await post(undefined);
     const transfer = new OutgoingTransfer({
       token: String(token),
       isWelcome,

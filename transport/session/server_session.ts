@@ -432,7 +432,7 @@ export class ServerSession implements Session {
 
 function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
   const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
-    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token"
+    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token, a short one"
     : "";
   return `The answer could not be delivered: ${error.message}${hint}`;
 }

@@ -298,6 +298,46 @@ Deno.test("F40: relays that take less make the parts smaller, and relays that ta
   }
 });
 
+Deno.test("F09: a long progress token, or a relay that takes next to nothing, does not make a flood of tiny parts", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay);
+  await using peer = await RawPeer.open(relay);
+  const name = { name: "repeat", arguments: { text: "x", times: 100_000 } };
+  const params = { ...name, _meta: { progressToken: "t".repeat(60_000) } };
+  const call = { jsonrpc: "2.0", id: 1, method: "tools/call", params };
+  const tags = [["p", server.publicKey], ["support_oversized_transfer"]];
+  peer.publish(await peer.message(server.publicKey, call, { tags }));
+  await until("an answer comes", () => peer.received.length > 0);
+  assertStringIncludes(JSON.parse(peer.received[0]!.content).error.message, "a short one");
+
+  const { relays, pool } = network(relay);
+  const limitation = { max_message_length: 1_500 };
+  const options = {
+    relays,
+    pool: { ...pool, fetchRelayInfo: () => Promise.resolve({ limitation }) },
+    encryption: "disabled" as const,
+  };
+  await using tiny = await serveLarge(relay, options);
+  await using session = await connect(relay, tiny.publicKey, { encryption: "disabled" });
+  await assertRejects(() => repeat(session.client, "y", 100_000), Error, "could not be delivered");
+});
+
+Deno.test("F40: relays that take more than peers read are not sent more than peers read", async () => {
+  const max = 8_000_000;
+  await using relay = new MemoryRelay({ limits: { maxFrameBytes: max, maxEventBytes: max } });
+  const { relays, pool } = network(relay);
+  const limitation = { max_message_length: max, max_content_length: max };
+  const options = {
+    relays,
+    pool: { ...pool, fetchRelayInfo: () => Promise.resolve({ limitation }) },
+    encryption: "disabled" as const,
+  };
+  await using server = await serveLarge(relay, options);
+  await using session = await connect(relay, server.publicKey, options);
+  const result = await repeat(session.client, "y", 2_000_000, { timeout: 5_000 });
+  assertEquals(textOf(result)?.length, 2_000_000);
+});
+
 Deno.test("an answer that no relay takes fails in time for who waits for it", async () => {
   await using relay = new MemoryRelay({ limits: { maxEventBytes: 30_000 } });
   await using server = await serveLarge(relay, { encryption: "disabled" });
