@@ -402,6 +402,45 @@ Deno.test("oversized answers reach a client with roots and sampling, and answer 
   assertEquals([textOf(large)?.length, textOf(asked)], [300_000, "and well"]);
 });
 
+Deno.test("a program that throws at a message in parts hears of it itself, on both sides", async () => {
+  await using relay = new MemoryRelay();
+  const thrown: string[] = [];
+  const options = { signer: PrivateKeySigner.generate(), ...network(relay) };
+  await using server = await serve((session) => {
+    const mcp = largeServer();
+    return {
+      connect: async (transport) => {
+        await mcp.connect(transport);
+        const { onmessage } = session;
+        session.onmessage = (message) => {
+          if (message.params?.name === "echo") throw new Error("server");
+          onmessage?.(message);
+        };
+        session.onerror = ({ message }) => void thrown.push(message);
+      },
+      close: () => mcp.close(),
+    };
+  }, options);
+  await using session = await connect(relay, server.publicKey);
+  const { transport } = session;
+  const { onmessage } = transport;
+  let isThrowing = true;
+  transport.onmessage = (message) => {
+    if (isThrowing) throw new Error("client");
+    onmessage?.(message);
+  };
+  transport.onerror = ({ message }) => void thrown.push(message);
+  const params = { name: "repeat", arguments: { text: "x", times: 200_000 } };
+  await transport.send({ jsonrpc: "2.0", id: "a", method: "tools/call", params });
+  await until("the client has thrown", () => thrown.length === 1);
+  const echo = { name: "echo", arguments: { message: LARGE } };
+  await transport.send({ jsonrpc: "2.0", id: "b", method: "tools/call", params: echo });
+  await until("the server has thrown", () => thrown.length === 2);
+  assertEquals(thrown, ["client", "server"]);
+  isThrowing = false;
+  assertEquals(textOf(await repeat(session.client, "x", 200_000))?.length, 200_000);
+});
+
 Deno.test("CEP22-5: a publish that fails for any reason is not tried again in parts", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveLarge(relay, { encryption: "disabled" });
