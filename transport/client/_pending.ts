@@ -19,10 +19,10 @@ export interface Pending {
   readonly method: string;
   /** The token that it left with. */
   readonly token: string | undefined;
-  /** The token that the caller gave it, who wants to hear of progress. */
+  /** The token that the MCP client above gave it, which wants to hear of progress. */
   readonly callersToken: ProgressToken | undefined;
-  /** Ends the wait for the relay's OK: who was answered has been heard. */
-  readonly onAnswered: () => void;
+  /** Ends the wait for the relay's OK: the server has the request. */
+  readonly onArrived: () => void;
   /** The call of the transport itself that it belongs to; without it, the answer goes to the MCP client above. */
   readonly call: ClientCall | undefined;
   /** The open stream beside it, once there is one. */
@@ -47,15 +47,15 @@ export class PendingRequests {
    * @param eventId The event that an answer will refer to.
    * @param request The request as the caller made it.
    * @param sent The request as it left.
-   * @param onAnswered Called when the answer is there.
+   * @param onArrived Called when the server is known to have the request.
    * @param call The call of the transport itself that the request belongs to.
    */
   add(
     eventId: string,
-    { request, sent, onAnswered, call }: {
+    { request, sent, onArrived, call }: {
       readonly request: JsonRpcRequest;
       readonly sent: JsonRpcRequest;
-      readonly onAnswered: () => void;
+      readonly onArrived: () => void;
       readonly call: ClientCall | undefined;
     },
   ): Pending {
@@ -65,8 +65,8 @@ export class PendingRequests {
       id: request.id,
       method: request.method,
       token: token === undefined ? undefined : String(token),
-      callersToken: progressTokenOf(request),
-      onAnswered,
+      callersToken: call === undefined ? progressTokenOf(request) : undefined,
+      onArrived,
       call,
       stream: call?.stream,
       progress: 0,

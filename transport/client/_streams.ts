@@ -55,6 +55,7 @@ export class ClientStreams {
   receive(frame: Frame, pending: Pending, options: { readonly wantsAccept: boolean }): void {
     pending.stream ??= this.open(frame.token, (data) => this.#passOn(data, pending));
     pending.stream.receive(frame, options);
+    pending.onArrived();
     pending.call?.touch();
   }
 

@@ -206,6 +206,54 @@ Deno.test("F05, CEP22-20: two clients with the same token do not touch each othe
   for (const { client } of sessions) await client.close();
 });
 
+Deno.test("F05: two programs with one key and the same tokens do not touch each other's transfers", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay);
+  const signer = PrivateKeySigner.generate();
+  const limits = { maxFramesInFlight: 1 }; // or else the one answer leaves before the other
+  const options = { signer, limits, stateless: true };
+  const programs = [
+    await connect(relay, server.publicKey, options),
+    await connect(relay, server.publicKey, options),
+  ];
+  const onprogress = () => {};
+  const texts = await Promise.all(programs.map(async ({ client }, index) => {
+    return textOf(await repeat(client, String(index), 400_000, { onprogress, timeout: 5_000 }));
+  }));
+  assertEquals(texts, ["0".repeat(400_000), "1".repeat(400_000)]);
+  for (const { client } of programs) await client.close();
+});
+
+Deno.test("F18: a request whose OK never comes is not given up, nor its answer, once the server is heard", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay, { encryption: "disabled" });
+  const { relays, pool } = network(relay);
+  const options = { relays, pool: { ...pool, publishTimeoutMs: 1_000 } };
+  const encryption = "disabled";
+  await using session = await connect(relay, server.publicKey, { ...options, encryption });
+  for (const [text, times] of [["x", 200_000], [LARGE, 1]] as const) {
+    const deadline = Promise.withResolvers<void>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    relay.faults.set({
+      withholdOk: true,
+      onDelivery: ({ event }) => {
+        const isEnd = frameOf(JSON.parse(event.content))?.frameType === "end";
+        if (!isEnd || event.pubkey !== server.publicKey) return "pass";
+        timer = setTimeout(deadline.resolve, 1_100); // later than the client's deadline for OKs
+        return "hold";
+      },
+    });
+    const call = repeat(session.client, text, times);
+    const late = deadline.promise.then(() => relay.faults.release());
+    try {
+      const [result] = await Promise.all([call, late]);
+      assertEquals(textOf(result), text.repeat(times));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+});
+
 Deno.test("SPEC-3: the answer to a request in parts refers to the last part", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveLarge(relay);
