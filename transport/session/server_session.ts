@@ -289,7 +289,7 @@ export class ServerSession implements Session {
 
   #receiveNotification(notification: JsonRpcNotification): void {
     const cancelled = cancelledRequestOf(notification);
-    if (cancelled === undefined) return this.#deliver(notification);
+    if (cancelled === undefined) return this.#deliver(withoutClaims(notification));
     const request = this.#inFlight.withId(cancelled);
     if (request === undefined) {
       // The request may have come in parts and be whole, but not be here yet.
