@@ -107,7 +107,7 @@ export class NostrClientTransport implements Transport {
       wraps: this.#wraps,
       outbox: () => this.#open,
       relays: () => this.#pool?.snapshot() ?? [],
-      deliver: (message) => this.onmessage?.(message),
+      deliver: (message) => this.#deliver(message),
       onError: (error) => this.onerror?.(error),
     });
   }
@@ -294,8 +294,17 @@ export class NostrClientTransport implements Transport {
     if (message.method === "notifications/initialized") return true;
     if (message.method !== "initialize" || !isRequest(message)) return false;
     const result = statelessInitializeResult(message, this.announcement);
-    queueMicrotask(() => this.onmessage?.({ jsonrpc: "2.0", id: message.id, result }));
+    queueMicrotask(() => this.#deliver({ jsonrpc: "2.0", id: message.id, result }));
     return true;
+  }
+
+  /** A fault of who takes a message ends nothing here. */
+  #deliver(message: JsonRpcMessage): void {
+    try {
+      this.onmessage?.(message);
+    } catch (error) {
+      this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   get #open(): Outbox {

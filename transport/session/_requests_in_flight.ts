@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SessionError } from "../../errors.ts";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { RequestStream } from "../transfer/open_stream.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
@@ -60,7 +61,7 @@ export class RequestsInFlight {
   /** Ends one. */
   delete({ eventId, stream }: RequestInFlight): void {
     this.#byEvent.delete(eventId);
-    stream?.answered();
+    stream?.end(new SessionError("CLOSED", "the call was answered, and its stream is over"));
   }
 
   /** Ends all, with the reason for their streams. */

@@ -10,6 +10,7 @@ import {
   type StreamLimits,
   type TransferLimits,
 } from "../transfer/limits.ts";
+import { MAX_EVENT_BYTES } from "../wire/event_size.ts";
 
 /** The bounds of a listener and of its sessions; a client's transport has those that concern one peer. */
 export interface SessionLimits extends TransferLimits, StreamLimits {
@@ -74,7 +75,7 @@ export const DEFAULT_LIMITS: SessionLimits = {
   idleTimeoutMs: 3_600_000,
   freshnessMs: 300_000,
   maxRememberedIds: 262_144,
-  maxEventBytes: 1_048_576,
+  maxEventBytes: MAX_EVENT_BYTES,
 };
 
 /**

@@ -131,7 +131,7 @@ export class ServerSession implements Session {
     this.#transfers = new Transfers({
       limits,
       budget,
-      onMessage: (message, last) => this.#guard(() => options.onAssembled({ ...last, message })),
+      onMessage: (message, last) => options.onAssembled({ ...last, message }),
       reply: (frame, { wrapKind }) => {
         this.#to.post(frame, { tags: this.#to.introduction(), asked: wrapKind })
           .catch((error) => this.#report(error));
@@ -188,7 +188,7 @@ export class ServerSession implements Session {
   /** Starts to deliver messages, first those that have been waiting. */
   start(): Promise<void> {
     this.#started = true;
-    for (const message of this.#queue.splice(0)) this.onmessage?.(message);
+    for (const message of this.#queue.splice(0)) this.#handOn(message);
     return Promise.resolve();
   }
 
@@ -289,7 +289,7 @@ export class ServerSession implements Session {
 
   #receiveNotification(notification: JsonRpcNotification): void {
     const cancelled = cancelledRequestOf(notification);
-    if (cancelled === undefined) return this.#deliver(notification);
+    if (cancelled === undefined) return this.#deliver(withoutClaims(notification));
     const request = this.#inFlight.withId(cancelled);
     if (request === undefined) {
       // The request may have come in parts and be whole, but not be here yet.
@@ -328,7 +328,7 @@ export class ServerSession implements Session {
 
   #deliver(message: JsonRpcMessage): void {
     if (this.#started) {
-      this.onmessage?.(message);
+      this.#handOn(message);
     } else if (this.#queue.length < this.#options.limits.maxQueued) {
       this.#queue.push(message);
     } else if (isRequest(message)) {
@@ -398,7 +398,7 @@ export class ServerSession implements Session {
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
     const missing = missingCapability(request, this.initializeParams);
     if (missing !== undefined) {
-      queueMicrotask(() => this.onmessage?.(missing));
+      queueMicrotask(() => this.#handOn(missing));
       return;
     }
     const id = this.#questions.add(request.id);
@@ -417,9 +417,10 @@ export class ServerSession implements Session {
     }
   }
 
-  #guard(work: () => void): void {
+  /** A fault of who takes a message ends nothing here. */
+  #handOn(message: JsonRpcMessage): void {
     try {
-      work();
+      this.onmessage?.(message);
     } catch (error) {
       this.#report(error);
     }
@@ -432,7 +433,7 @@ export class ServerSession implements Session {
 
 function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
   const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
-    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token"
+    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token, a short one"
     : "";
   return `The answer could not be delivered: ${error.message}${hint}`;
 }

@@ -75,8 +75,9 @@ export interface StreamLimits {
    */
   readonly maxStreamGap: number;
   /**
-   * What of one stream may wait for its reader, in bytes; it counts for `maxBufferedBytes`, too. A
-   * stream whose reader falls further behind fails, since nothing can slow its sender.
+   * What of one stream may wait for its reader, in bytes, with 64 more for each chunk; it counts for
+   * `maxBufferedBytes`, too. A stream whose reader falls further behind fails, since nothing can
+   * slow its sender.
    * @default {4194304}
    */
   readonly maxStreamBufferBytes: number;

@@ -49,6 +49,8 @@ export interface RequestStreamOptions {
   readonly maxChunkBytes: () => number;
   /** Sends a frame; resolves when a relay has it. */
   readonly send: (frame: JsonRpcNotification, frameType: string) => Promise<void>;
+  /** Takes each piece that the peer writes at once, where nobody reads `readable`. */
+  readonly sink?: (data: string) => void;
 }
 
 /** The open stream of one request, on either side of it. */
@@ -68,7 +70,7 @@ export class RequestStream implements OpenStream {
   /** Prepares it; nothing leaves before the first write. @param options The bounds, and how frames leave. */
   constructor(options: RequestStreamOptions) {
     this.#options = options;
-    const { limits, budget, isWelcome, maxChunkBytes } = options;
+    const { limits, budget, isWelcome, maxChunkBytes, sink } = options;
     this.#writer = new StreamWriter({
       limits,
       isWelcome,
@@ -80,6 +82,7 @@ export class RequestStream implements OpenStream {
       budget,
       onFailed: (reason) => void this.abort(reason),
       onComplete: () => this.#afterwards(),
+      sink,
     });
     this.#lifetime = setTimeout(
       () => void this.abort(`it lasted longer than ${limits.maxStreamMs} ms`),
@@ -103,6 +106,11 @@ export class RequestStream implements OpenStream {
     return this.#ended.signal;
   }
 
+  /** Whether the request is answered. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   /** Whether either side is writing. */
   get isOpen(): boolean {
     return this.#writer.isOpen || this.#reader.isOpen;
@@ -119,7 +127,7 @@ export class RequestStream implements OpenStream {
 
   async abort(reason = "the stream was aborted"): Promise<void> {
     if (this.#ended.signal.aborted) return;
-    const isKnown = this.#writer.isOpen || this.#reader.hasStarted;
+    const isKnown = !this.#isAnswered && (this.#writer.isOpen || this.#reader.hasStarted);
     this.end(new SessionError("TRANSFER_FAILED", `the stream has failed: ${reason}`));
     if (isKnown) await this.#send("abort", { reason }).catch(() => undefined); // nobody is left to be told
   }
@@ -200,6 +208,7 @@ export class RequestStream implements OpenStream {
   #finish(reason: SessionError): void {
     clearTimeout(this.#idle);
     clearTimeout(this.#lifetime);
+    this.#reader.disown();
     if (!this.#ended.signal.aborted) this.#ended.abort(reason);
   }
 

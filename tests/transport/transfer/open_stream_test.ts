@@ -148,10 +148,10 @@ Deno.test("CEP41-5, CEP41-12, CEP41-14: a stream that can't be whole fails, and 
     [[start, frame("close", 9, { lastChunkIndex: 0 }), chunk(1)], "after the last"],
     [[start, frame("close", 9, { lastChunkIndex: 1 }), chunk(0)], "missing"],
     [[frame("close", 9)], "missing"],
-    [[start, chunk(0, "x".repeat(11)), chunk(1, "y".repeat(11))], "21 bytes behind"],
+    [[start, chunk(0, "x".repeat(11)), chunk(1, "y".repeat(11))], "149 bytes behind"],
   ];
   for (const [frames, reason] of cases) {
-    using side = new Side({ ...grace, maxStreamBufferBytes: 21 });
+    using side = new Side({ ...grace, maxStreamBufferBytes: 149 });
     side.receive(...frames);
     const error = await assertRejects(() => readAll(side.stream), SessionError);
     assertEquals(error.code, "TRANSFER_FAILED");
@@ -185,7 +185,7 @@ Deno.test("an open stream whose reader turns away is aborted for the sender", as
 });
 
 Deno.test("F24: a slow reader has a bounded number of bytes waiting, its own and of all streams", async () => {
-  using side = new Side({ maxStreamBufferBytes: 10 });
+  using side = new Side({ maxStreamBufferBytes: 80 });
   side.receive(start, chunk(0, "123456"));
   const reader = side.stream.readable.getReader();
   assertEquals((await reader.read()).value, "123456");
@@ -194,9 +194,30 @@ Deno.test("F24: a slow reader has a bounded number of bytes waiting, its own and
   side.receive(chunk(2, "123456"), chunk(3, "123456"));
   await assertRejects(() => reader.read(), SessionError, "behind");
 
-  using crowded = new Side({ maxBufferedBytes: 3 });
+  using crowded = new Side({ maxBufferedBytes: 69 });
   crowded.receive(start, chunk(0, "123456"));
   await assertRejects(() => readAll(crowded.stream), SessionError, "no memory");
+});
+
+Deno.test("F09: chunks without data are bounded, too", async () => {
+  using side = new Side({ maxStreamBufferBytes: 1_000 });
+  side.receive(start, ...Array.from({ length: 100 }, (_, index) => chunk(index, "")));
+  await assertRejects(() => readAll(side.stream), SessionError, "behind");
+});
+
+Deno.test("F09: what nobody has read of a stream that is over takes no memory from other streams", async () => {
+  using answered = new Side();
+  answered.receive(start, chunk(0, "unread"), frame("close", 9, { lastChunkIndex: 0 }));
+  assert(answered.budget.used > 0, "the call is still under way");
+  answered.stream.answered();
+  assertEquals(answered.budget.used, 0);
+  assertEquals(await readAll(answered.stream), "unread", "it can still be read");
+  assertEquals(answered.budget.used, 0, "and is given back once");
+
+  using ended = new Side();
+  ended.receive(start, chunk(0, "unread"), frame("close", 9, { lastChunkIndex: 0 }));
+  ended.stream.end(new SessionError("CLOSED", "the session has ended"));
+  assertEquals(ended.budget.used, 0);
 });
 
 Deno.test("CEP41-20: the writer waits while many frames are on their way", async () => {
@@ -260,14 +281,25 @@ Deno.test("CEP41-4: when the call is answered the stream is closed; when it fail
   }
 });
 
-Deno.test("F25: a reader settles when the call is answered: at once without a stream, with an error when the stream was not closed", async () => {
+Deno.test("F25: a reader settles when the call is answered: at once without a stream, with an error when the stream is not closed in time", async () => {
   using without = new Side();
   without.stream.answered();
   assertEquals(await readAll(without.stream), "");
-  using open = new Side();
-  open.receive(start, chunk(0));
-  open.stream.answered();
-  await assertRejects(() => readAll(open.stream), SessionError, "before the stream was closed");
+  for (const frames of [[start, chunk(0)], [chunk(0)]]) {
+    using open = new Side({ transferGraceMs: 1 });
+    open.receive(...frames);
+    open.stream.answered();
+    await assertRejects(() => readAll(open.stream), SessionError, "before the stream was closed");
+    assertEquals(open.types, [], "who has answered is not told");
+  }
+  for (const late of [[start, chunk(0)], [start], [chunk(0)]]) {
+    using side = new Side();
+    const frames = [start, chunk(0), frame("close", 9, { lastChunkIndex: 0 })];
+    side.receive(...frames.filter((one) => !late.includes(one)).slice(0, 1));
+    side.stream.answered();
+    side.receive(...frames);
+    assertEquals(await readAll(side.stream), "0");
+  }
   using gap = new Side();
   gap.receive(start, frame("close", 9, { lastChunkIndex: 0 }));
   gap.stream.answered();

@@ -8,7 +8,7 @@ import {
 // @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import * as z from "zod";
-import { type NostrEvent, PrivateKeySigner } from "../../../crypto/mod.ts";
+import { type NostrEvent, PrivateKeySigner, type Signer } from "../../../crypto/mod.ts";
 import { CallError, SessionError } from "../../../errors.ts";
 import type { StreamCall } from "../../../transport/client.ts";
 import {
@@ -219,6 +219,50 @@ Deno.test("F25: a server that never answers fails a streamed call in time", asyn
   await assertRejects(() => aborted.result, Error, "changed my mind");
 });
 
+Deno.test("F20: a streamed call that is cancelled before it is signed does not leave", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  const key = PrivateKeySigner.generate();
+  let gate = Promise.resolve();
+  const signer: Signer = {
+    getPublicKey: () => key.getPublicKey(),
+    signEvent: async (template) => {
+      await gate;
+      return key.signEvent(template);
+    },
+    nip44: key.nip44,
+  };
+  await using session = await connect(relay, server.publicKey, { signer });
+  const events = record(relay);
+  const early = session.transport.streamCall("tools/call", spell("word"), {
+    signal: AbortSignal.abort(new Error("changed my mind")),
+  });
+  await assertRejects(() => early.result, Error, "changed my mind");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  const late = session.transport.streamCall("tools/call", spell("word"));
+  late.cancel();
+  const ping = session.client.ping();
+  resolve();
+  await ping;
+  assertEquals(events.length, 2, "the ping and its answer");
+});
+
+Deno.test("a streamed call in parts, both ways, says nothing of it to the MCP client above", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const seen: unknown[] = [];
+  session.transport.onmessage = (message) => void seen.push(message);
+  const call = session.transport.streamCall("tools/call", {
+    ...spell("a", 200_000),
+    more: "x".repeat(200_000),
+  });
+  assertEquals(await wordsOf(call), ["a"]);
+  await call.result;
+  assertEquals(seen, []);
+});
+
 Deno.test("F25: an MCP client that knows nothing of streams gets its result, and the stream as messages of progress", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
@@ -228,6 +272,45 @@ Deno.test("F25: an MCP client that knows nothing of streams gets its result, and
     onprogress: ({ message }) => void messages.push(message),
   });
   assertEquals([result.content, messages], [[{ type: "text", text: "" }], ["a", "b", "c"]]);
+});
+
+Deno.test("F25: what its answer has overtaken of a stream is read all the same", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  for (const held of ["start", "chunk", "close"]) {
+    relay.faults.set({
+      onDelivery: ({ event }) =>
+        frameOf(JSON.parse(event.content))?.frameType === held ? "hold" : "pass",
+    });
+    const call = session.transport.streamCall("tools/call", spell("word"));
+    const words = wordsOf(call);
+    await call.result;
+    relay.faults.release();
+    assertEquals(await words, ["w", "o", "r", "d"], `${held} comes late`);
+  }
+});
+
+Deno.test("F25: an MCP client hears of no progress after its answer, and of all before it", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  const seen: (string | undefined)[] = [];
+  const { onmessage } = session.transport;
+  session.transport.onmessage = (message) => {
+    seen.push(message.params?.message ?? "the answer");
+    onmessage?.(message);
+  };
+  relay.faults.set({
+    onDelivery: ({ event }) => {
+      const message = JSON.parse(event.content);
+      if (message.result !== undefined) relay.faults.release();
+      return frameOf(message)?.fields.chunkIndex === 0 ? "hold" : "pass";
+    },
+  });
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  await session.client.callTool(spell(letters), undefined, { onprogress: () => {} });
+  assertEquals(seen, [...letters, "the answer"]);
 });
 
 Deno.test("CEP41-1, CEP41-19: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
