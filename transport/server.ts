@@ -30,6 +30,7 @@ export type { AccessOptions, AccessRequest, Capability } from "./session/access.
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
+export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
