@@ -80,6 +80,7 @@ export class Inbox {
   readonly #subscriptions: RelaySubscription[];
   #tail: Promise<void> = Promise.resolve();
   #unverified = 0;
+  #unverifiedBytes = 0;
   #dropped = 0;
   #closed = false;
 
@@ -129,17 +130,23 @@ export class Inbox {
     if (!isAddressedTo(event, this.#options.publicKey)) return;
     if (event.content.length > this.#options.limits.maxEventBytes) return;
     if (plain && !this.#isWanted(event, stored)) return;
-    if (this.#unverified >= this.#options.limits.maxUnverified) {
+    const { maxUnverified, maxBufferedBytes } = this.#options.limits;
+    const bytes = event.content.length;
+    if (
+      this.#unverified >= maxUnverified || this.#unverifiedBytes + bytes > maxBufferedBytes
+    ) {
       this.#dropped += 1;
       return;
     }
     remember(this.#delivered, event.id, MAX_DELIVERED_IDS);
     this.#unverified += 1;
+    this.#unverifiedBytes += bytes;
     const opened = this.#open(event, stored);
     // Verification may take its time; delivery keeps the order of arrival.
     this.#tail = this.#tail.then(async () => {
       const inbound = await opened;
       this.#unverified -= 1;
+      this.#unverifiedBytes -= bytes;
       if (inbound !== undefined && !this.#closed) this.#deliver(inbound);
     });
   }

@@ -164,6 +164,7 @@ class RelayListener implements Listener {
   #drainingCount = 0;
   readonly #refusals: RateLimiter;
   readonly #budget: ByteBudget;
+  readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -304,6 +305,7 @@ class RelayListener implements Listener {
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
       budget: this.#budget,
+      total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       now: this.#now,
       onEnded: () => this.#forget(key, session),
