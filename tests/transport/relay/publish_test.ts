@@ -100,6 +100,7 @@ Deno.test("F13: OK false ends in an error with the relay's reason", async () => 
   assertStringIncludes(error.message, "wss://a.test: blocked: not on the list");
 });
 
+// CEP41-34: relays differ in how many events they take.
 Deno.test("F13: rate-limited: is tried again with back-off, and named when it lasts", async () => {
   await using relay = new MemoryRelay();
   relay.faults.set({ refuseEvents: { reason: "rate-limited: slow down", times: 3 } });
