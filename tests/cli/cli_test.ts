@@ -224,6 +224,9 @@ Deno.test("F33: the child gets the environment that the user expects", async () 
   const files = ["--env-file", `${folder.path}/vars`, "--env", "BOTH=flag"];
   assertEquals(await environment(files), { FROM_OUTSIDE: "1", FROM_FILE: "a b", BOTH: "flag" });
   assertEquals(await environment(["--clean-env", ...files]), { FROM_FILE: "a b", BOTH: "flag" });
+  await using gateway = await startGateway(relay.url, folder.path, ["--cwd", folder.path]);
+  const { out } = await cvm(["inspect", gateway.nprofile, "call", "cwd"], folder.path);
+  assertEquals(out.trim(), await Deno.realPath(folder.path));
 });
 
 Deno.test("F01: cvm gateway keeps what it has run, for its next life", async () => {

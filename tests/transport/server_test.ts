@@ -24,7 +24,7 @@ const echo = (id: number, message: string) => ({
 const emptyLog = (): Log => ({ echoed: [], started: 0, cancelled: 0 });
 const now = () => Math.floor(Date.now() / 1000);
 
-Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, CEP4-1)", async () => {
+Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, SPEC-10, CEP4-1)", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {
     signer: PrivateKeySigner.generate(),
@@ -688,4 +688,72 @@ Deno.test("F38: second deliveries and what is for others cost no cryptography", 
     return peer.received.filter(({ tags }) => tags[0]?.[1] === peer.pubkey).length === 2;
   });
   assertEquals(opened, 2);
+});
+
+Deno.test("F05: a cancellation reaches only the call of its client, where two use the same id", async () => {
+  for (const shared of [false, true]) {
+    const log = emptyLog();
+    await using relay = new MemoryRelay();
+    const options = { signer: PrivateKeySigner.generate(), ...network(relay) };
+    const mcp = fixtureServer(log);
+    const server = shared ? undefined : await serve(() => fixtureServer(log), options);
+    if (shared) await mcp.connect(new NostrServerTransport(options));
+    const to = options.signer.pubkey;
+    await using one = await RawPeer.open(relay);
+    await using two = await RawPeer.open(relay);
+    const slow = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "slow" } };
+    for (const peer of [one, two]) peer.publish(await peer.message(to, slow));
+    await until("both work", () => log.started === 2);
+    const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
+    one.publish(await one.message(to, cancel));
+    await until("one is cancelled", () => log.cancelled === 1);
+    one.publish(await one.message(to, { ...cancel, params: { requestId: 1, reason: "again" } }));
+    one.publish(await one.message(to, echo(2, "after it")));
+    await until("it is heard", () => one.received.length === 1);
+    assertEquals(log.cancelled, 1);
+    two.publish(await two.message(to, cancel));
+    await until("the other is cancelled by its own client", () => log.cancelled === 2);
+    await server?.close();
+    await mcp.close();
+  }
+});
+
+Deno.test("F21: what a client has not declared is answered at once, and what every client answers goes out", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  const answers: unknown[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return {
+      connect: () => {
+        session.onmessage = (message) => "method" in message || answers.push(message);
+        return session.start();
+      },
+      close: () => Promise.resolve(),
+    };
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const params = { capabilities: { roots: {} } };
+  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params };
+  peer.publish(await peer.message(server.publicKey, initialize));
+  await until("there is a session", () => sessions.length === 1);
+  for (const method of ["sampling/createMessage", "elicitation/create"]) {
+    answers.length = 0;
+    await sessions[0]!.send({ jsonrpc: "2.0", id: method, method });
+    await until("it is answered", () => answers.length === 1);
+    const [{ id, error }] = answers as [{ id: string; error: { code: number } }];
+    assertEquals([id, error.code], [method, -32601]);
+  }
+  assertEquals(peer.received, []);
+  answers.length = 0;
+  for (const [index, method] of ["roots/list", "ping", "x/unknown"].entries()) {
+    await sessions[0]!.send({ jsonrpc: "2.0", id: method, method });
+    await until("it comes", () => peer.received.length === index + 1);
+    const question = JSON.parse(peer.received[index]!.content);
+    assertEquals(question.method, method);
+    const answer = { jsonrpc: "2.0", id: question.id, result: { of: method } };
+    peer.publish(await peer.message(server.publicKey, answer));
+    await until("it is answered", () => answers.length === index + 1);
+    assertEquals(answers[index], { jsonrpc: "2.0", id: method, result: { of: method } });
+  }
 });

@@ -250,3 +250,12 @@ Deno.test("F39: silence ends at the deadline with a reason for each relay", asyn
   assertEquals(reasonOf(error, refusing), "CLOSED restricted: members only");
   assertStringIncludes(reasonOf(error, down), "connection refused");
 });
+
+Deno.test("F13: the pool's publishTimeoutMs is the deadline of a publish that has none", async () => {
+  await using silent = new MemoryRelay();
+  silent.faults.set({ withholdOk: true });
+  await using pool = poolOn([silent], { publishTimeoutMs: 40 });
+  const event = await makeEvent();
+  const error = await assertRejects(() => pool.publish(event), RelayError);
+  assertEquals(error.code, "PUBLISH_TIMEOUT");
+});

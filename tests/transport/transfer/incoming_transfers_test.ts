@@ -36,7 +36,7 @@ Deno.test("IncomingTransfers takes numbers with gaps, such as one that was kept 
   assertEquals(receiver.messages, [ANSWER]);
 });
 
-Deno.test("CEP22-9, CEP22-15, F09: what a sender declares is checked before anything is kept", async () => {
+Deno.test("F09, CEP22-9, CEP22-15, CEP22-27: what a sender declares is checked before anything is kept", async () => {
   const [start] = await framesOf(TEXT, 2);
   const bounds = { maxTransferBytes: 1_000, maxTransferChunks: 10, maxTransfers: 1 };
   const cases: [Record<string, unknown>, string][] = [
@@ -153,7 +153,7 @@ Deno.test("CEP22-16: a transfer that stands still fails, and so does one that ta
   }
 });
 
-Deno.test("F09: the parts of all peers together stay within the memory for them", async () => {
+Deno.test("F09, CEP22-27: the parts of all peers together stay within the memory for them", async () => {
   const budget = new ByteBudget(30);
   const [a, b] = [new Receiver({}, { budget }), new Receiver({}, { budget })];
   const frames = await framesOf(TEXT, 2);
