@@ -82,6 +82,7 @@ export {
 export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
 export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
+export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
 export type { StreamLimits, TransferLimits } from "./transfer/limits.ts";

@@ -1,4 +1,3 @@
-// Proves NIP44-1, with the published vectors.
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { chacha20 } from "@noble/ciphers/chacha.js";
 import { expand } from "@noble/hashes/hkdf.js";
@@ -36,7 +35,7 @@ function assertRefused(payload: string, says: string, maxPlaintextBytes?: number
   return error;
 }
 
-Deno.test("conversationKey(), encrypt() and decrypt() agree with the vectors of NIP-44", () => {
+Deno.test("conversationKey(), encrypt() and decrypt() agree with the vectors of NIP-44 (NIP44-1)", () => {
   for (const vector of encryptDecrypt) {
     const [sec1, sec2] = [hexToBytes(vector.sec1), hexToBytes(vector.sec2)];
     const key = conversationKey(sec1, getPublicKey(sec2));

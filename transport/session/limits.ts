@@ -27,6 +27,17 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxInFlight: number;
   /**
+   * Requests of all clients together that are being worked on.
+   * @default {4096}
+   */
+  readonly maxTotalInFlight: number;
+  /**
+   * Resources that one client of a server shared by all may subscribe to; a URI of more than 4,096
+   * characters is refused.
+   * @default {256}
+   */
+  readonly maxSubscriptions: number;
+  /**
    * Messages of one client each second; as many again may come in a burst.
    * @default {1000}
    */
@@ -37,7 +48,8 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxQueued: number;
   /**
-   * Events of all clients that wait for decryption or verification; what comes beyond is dropped.
+   * Events of all clients that wait for decryption or verification; what comes beyond is dropped,
+   * and so is what would make them larger together than `maxBufferedBytes`.
    * @default {2048}
    */
   readonly maxUnverified: number;
@@ -69,6 +81,8 @@ export const DEFAULT_LIMITS: SessionLimits = {
   ...DEFAULT_STREAM_LIMITS,
   maxSessions: 1000,
   maxInFlight: 256,
+  maxTotalInFlight: 4096,
+  maxSubscriptions: 256,
   maxMessagesPerSecond: 1000,
   maxQueued: 64,
   maxUnverified: 2048,

@@ -28,6 +28,7 @@ import {
   supportTags,
 } from "./modes.ts";
 import { Outbox } from "./outbox.ts";
+import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
 import { ServerSession } from "./server_session.ts";
 import type { Session } from "./session.ts";
@@ -76,6 +77,12 @@ export interface ListenOptions extends Features {
    * @default {false}
    */
   readonly injectClientPubkey?: boolean;
+  /**
+   * Keeps which messages have run beyond the life of the process. Without it,
+   * what a relay has in store from before the start is not run; a message of
+   * the last minutes that somebody publishes once more after a restart is.
+   */
+  readonly replayMemory?: ReplayMemory;
   /** Adds to results before they are sent, and tags to the events that carry them. */
   readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
@@ -157,6 +164,7 @@ class RelayListener implements Listener {
   #drainingCount = 0;
   readonly #refusals: RateLimiter;
   readonly #budget: ByteBudget;
+  readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -183,6 +191,7 @@ class RelayListener implements Listener {
       publicKey,
       modes,
       limits,
+      replayMemory: options.replayMemory,
       onMessage: (inbound) => this.#receive(inbound),
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
@@ -296,6 +305,7 @@ class RelayListener implements Listener {
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
       budget: this.#budget,
+      total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       now: this.#now,
       onEnded: () => this.#forget(key, session),

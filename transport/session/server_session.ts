@@ -44,7 +44,7 @@ import { ClientFeatures } from "./_client_features.ts";
 import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
-import { RequestsInFlight } from "./_requests_in_flight.ts";
+import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
 import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
@@ -82,6 +82,8 @@ export interface ServerSessionOptions {
   readonly injectClientPubkey: boolean;
   /** The memory for parts of messages and for streams, of all clients. */
   readonly budget: ByteBudget;
+  /** The requests in flight of all clients. */
+  readonly total: RequestTotal;
   /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
   readonly onAssembled: (inbound: Inbound) => void;
   /** The clock, in milliseconds. */
@@ -104,7 +106,7 @@ export class ServerSession implements Session {
   readonly #client: ClientFeatures;
   readonly #to: Correspondent;
   readonly #ended = new AbortController();
-  readonly #inFlight = new RequestsInFlight();
+  readonly #inFlight: RequestsInFlight;
   readonly #questions: Questions;
   readonly #rate: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
@@ -127,6 +129,7 @@ export class ServerSession implements Session {
     this.#to = new Correspondent({ ...options, peer: this.peer, client: this.#client });
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
+    this.#inFlight = new RequestsInFlight(options.total);
     this.#questions = new Questions(limits.maxInFlight);
     this.#transfers = new Transfers({
       limits,
@@ -199,7 +202,7 @@ export class ServerSession implements Session {
   receive(inbound: Inbound): void {
     const { event, message, wrapKind } = inbound;
     if (this.#ended.signal.aborted) return;
-    const { now, limits } = this.#options;
+    const { now, limits, total } = this.#options;
     this.#usedAt = now();
     this.#to.heard(wrapKind);
     this.#client.learn(inbound);
@@ -210,6 +213,8 @@ export class ServerSession implements Session {
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
       : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
       ? `more than ${limits.maxInFlight} requests at the same time`
+      : isRequest(message) && total.count >= limits.maxTotalInFlight
+      ? `more than ${limits.maxTotalInFlight} requests of all clients at the same time`
       : undefined;
     if (refusal !== undefined) {
       if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);

@@ -23,7 +23,8 @@ export interface TransferLimits {
    */
   readonly maxTransfers: number;
   /**
-   * The parts of all peers together that wait for the rest, in bytes.
+   * The parts of all peers together that wait for the rest, in bytes; as much again may wait for
+   * decryption or verification.
    * @default {268435456}
    */
   readonly maxBufferedBytes: number;

@@ -6,12 +6,13 @@
  */
 import { SessionError } from "../../errors.ts";
 import type { JsonRpcNotification } from "../types.ts";
+import { utf8Length } from "../wire/event_size.ts";
 import { type Frame, frameMessage, OPEN_STREAM } from "../wire/frames.ts";
 import type { ByteBudget, StreamLimits, TransferLimits } from "./limits.ts";
 import { StreamReader } from "./stream_reader.ts";
 import { StreamWriter } from "./stream_writer.ts";
 
-/** A longer nonce of a ping is nobody's honest one (CEP-41), in characters. */
+/** A longer nonce of a ping is nobody's honest one (CEP-41), in bytes. */
 const MAX_NONCE = 64;
 
 /** Data that goes and comes beside a call, as text in pieces (CEP-41). */
@@ -213,7 +214,7 @@ export class RequestStream implements OpenStream {
   }
 
   #pong(nonce: unknown): void {
-    if (typeof nonce === "string" && nonce.length <= MAX_NONCE) this.#reply("pong", { nonce });
+    if (typeof nonce === "string" && utf8Length(nonce) <= MAX_NONCE) this.#reply("pong", { nonce });
   }
 
   /** While a side is open, a silent peer is asked for a sign of life. */

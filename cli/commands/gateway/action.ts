@@ -17,7 +17,8 @@ import { type CliIo, untilAborted } from "../../io.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { Output } from "../../output.ts";
 import { ownCommand } from "../../own_command.ts";
-import { gatewayKeyFile, slugOf } from "../../paths.ts";
+import { gatewayKeyFile, replayFile, slugOf } from "../../paths.ts";
+import { ReplayFile } from "../../replay_file.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import type { GatewayArguments } from "./command.ts";
 
@@ -36,6 +37,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     env: io.env,
   });
   if (key.warning !== undefined) await output.warn(key.warning);
+  using replayMemory = await openReplayFile(key, io, output);
   const { name, about, website, picture, encryption, giftWrap, perClient, startTimeoutMs } = args;
   await using gateway = new McpGateway({
     signer: key.signer,
@@ -47,6 +49,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     encryption,
     giftWrap,
     info: { name, about, website, picture },
+    replayMemory,
     access: allowed.length > 0 ? { allow: allowed } : {},
     announce: args.announce && { relayList: args.relayList ?? true },
     signal: io.signal,
@@ -58,6 +61,25 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   await gateway.close();
   await watching;
   io.signal.throwIfAborted();
+}
+
+/** What the gateway has run before; without a place for that it runs all the same. */
+async function openReplayFile(
+  { signer }: StoredKey,
+  { env }: CliIo,
+  output: Output,
+): Promise<ReplayFile | undefined> {
+  const path = replayFile(signer.pubkey, env);
+  try {
+    if (path === undefined) throw new Error("neither XDG_CONFIG_HOME nor HOME is set");
+    return await ReplayFile.open(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    await output.warn(
+      `what ran is not kept, so messages of the last 5 minutes that somebody publishes once more may run again after a restart: ${reason}`,
+    );
+    return undefined;
+  }
 }
 
 /** Starts the gateway, and tells what it waits for when that takes long. */

@@ -129,10 +129,14 @@ Deno.test("CEP22-7: a server that has lost a client's session waits for the clie
   assertEquals(types.slice(0, 3), ["server start", "client accept", "server chunk"]);
 });
 
-Deno.test("CEP22-3: no transfer to a client that has not said that it takes them, or that gave no token; the caller is told at once", async () => {
+Deno.test("CEP22-3, CEP22-26: no transfer to a client that has not said that it takes them, or that gave no token; the caller is told at once", async () => {
   await using relay = new MemoryRelay();
+  const events = record(relay);
   await using server = await serveLarge(relay);
-  await using session = await connect(relay, server.publicKey, { oversizedTransfer: false });
+  await using session = await connect(relay, server.publicKey, {
+    encryption: "disabled",
+    oversizedTransfer: false,
+  });
   for (const onprogress of [undefined, () => {}]) {
     await assertRejects(
       () => repeat(session.client, "x", 100_000, { onprogress }),
@@ -140,6 +144,7 @@ Deno.test("CEP22-3: no transfer to a client that has not said that it takes them
       "The answer could not be delivered",
     );
   }
+  assertEquals(framesIn(events), []);
   await using able = await connect(relay, server.publicKey);
   await using peer = await RawPeer.open(relay);
   const call = {
@@ -254,7 +259,7 @@ Deno.test("F18: a request whose OK never comes is not given up, nor its answer, 
   }
 });
 
-Deno.test("SPEC-3: the answer to a request in parts refers to the last part", async () => {
+Deno.test("SPEC-3, CEP22-22: a request in parts needs no session before it, and its answer refers to the last part", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveLarge(relay);
   await using peer = await RawPeer.open(relay);
@@ -327,7 +332,7 @@ Deno.test("F23: a lost frame fails the call on both sides, and says so", async (
   assertEquals(textOf(await repeat(session.client, LARGE, 1)), LARGE);
 });
 
-Deno.test("F40: relays that take less make the parts smaller, and relays that take more are not sent parts", async () => {
+Deno.test("F40, CEP22-25: relays that take less make the parts smaller, and relays that take more are not sent parts", async () => {
   for (const [max, parts] of [[20_000, true], [500_000, false]] as const) {
     await using relay = new MemoryRelay({ limits: { maxFrameBytes: max, maxEventBytes: max } });
     const events = record(relay);
@@ -497,4 +502,16 @@ Deno.test("CEP22-5: a publish that fails for any reason is not tried again in pa
   await assertRejects(() => repeat(session.client, "x", 1), Error, "not now");
   relay.faults.clear();
   assertEquals(framesIn(events), []);
+});
+
+Deno.test("F02: a request in parts counts for the bounds of its client as one sent whole", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay, { limits: { maxInFlight: 1 } });
+  await using session = await connect(relay, server.publicKey);
+  const stop = new AbortController();
+  const slow = session.client.callTool({ name: "slow" }, undefined, { signal: stop.signal })
+    .catch(() => "stopped");
+  await assertRejects(() => repeat(session.client, LARGE, 1), Error, "more than 1 requests");
+  stop.abort();
+  assertEquals(await slow, "stopped");
 });

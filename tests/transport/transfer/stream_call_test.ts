@@ -313,7 +313,7 @@ Deno.test("F25: an MCP client hears of no progress after its answer, and of all 
   assertEquals(seen, [...letters, "the answer"]);
 });
 
-Deno.test("CEP41-1, CEP41-19: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
+Deno.test("CEP41-1, CEP41-19, CEP41-31: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
   await using session = await connect(relay, server.publicKey);
@@ -379,4 +379,78 @@ Deno.test("Session.openStream() throws for a request that is not in flight", asy
   const error = assertThrows(() => sessions[0]!.openStream("nothing"), SessionError, "in flight");
   assertEquals(error.code, "STREAM_UNAVAILABLE");
   assertEquals(sessions[0]!.contextOf("nothing"), undefined);
+});
+
+/** A frame of a stream, as a peer writes it by hand. */
+const streamFrame = (token: string, progress: number, frameType: string, fields = {}) => ({
+  jsonrpc: "2.0",
+  method: "notifications/progress",
+  params: { progressToken: token, progress, cvm: { type: "open-stream", frameType, ...fields } },
+});
+
+Deno.test("CEP41-3, CEP41-30: a stateless client that introduces itself with nothing streams after the accept, without a session before it", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using peer = await RawPeer.open(relay);
+  const send = async (message: unknown) =>
+    peer.publish(await peer.message(server.publicKey, message));
+  const params = { name: "upper", arguments: {}, _meta: { progressToken: "t" } };
+  await send({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
+  await send(streamFrame("t", 1, "start"));
+  await until("it is accepted", () => framesIn(peer.received).includes("accept"));
+  await send(streamFrame("t", 2, "chunk", { chunkIndex: 0, data: "abc" }));
+  // The server does not know whether we take streams: it waits for an accept, too.
+  await until("its stream begins", () => framesIn(peer.received).includes("start"));
+  await send(streamFrame("t", 3, "accept"));
+  await until("it answers", () => framesIn(peer.received).includes("chunk"));
+  await send(streamFrame("t", 4, "close", { lastChunkIndex: 0 }));
+  const answered = () => peer.received.filter(({ tags }) => tags.some(([name]) => name === "e"));
+  await until("the call is answered", () => answered().length === 1);
+  assertEquals(framesIn(peer.received), ["accept", "start", "chunk", "close"]);
+  assertEquals(JSON.parse(answered()[0]!.content).id, 1);
+});
+
+Deno.test("CEP41-16: a close is no answer: a call waits for the one that its server sends, and takes one only", async () => {
+  await using relay = new MemoryRelay();
+  await using peer = await RawPeer.open(relay);
+  const signer = PrivateKeySigner.generate();
+  const options = { signer, stateless: true, encryption: "disabled" as const };
+  await using session = await connect(relay, peer.pubkey, options);
+  const call = session.transport.streamCall("tools/call", { name: "x" });
+  let settled = 0;
+  void call.result.finally(() => settled += 1);
+  await until("the request comes", () => peer.received.length === 1);
+  const request = peer.received[0]!;
+  const token = JSON.parse(request.content).params._meta.progressToken;
+  const send = async (message: unknown) =>
+    peer.publish(
+      await peer.message(signer.pubkey, message, {
+        tags: [["p", signer.pubkey], ["e", request.id], ["support_open_stream"]],
+      }),
+    );
+  await send(streamFrame(token, 1, "start"));
+  await send(streamFrame(token, 2, "chunk", { chunkIndex: 0, data: "a" }));
+  await send(streamFrame(token, 3, "close", { lastChunkIndex: 0 }));
+  assertEquals(await wordsOf(call), ["a"]);
+  assertEquals(settled, 0);
+  for (const text of ["first", "second"]) {
+    await send({ jsonrpc: "2.0", id: JSON.parse(request.content).id, result: { text } });
+  }
+  assertEquals(await call.result, { text: "first" });
+  assertEquals(settled, 1);
+});
+
+Deno.test("F24: a stream that nobody reads slows no other, of the same client or of another", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using one = await connect(relay, server.publicKey);
+  await using two = await connect(relay, server.publicKey);
+  const unread = one.transport.streamCall("tools/call", spell("unread"));
+  await unread.result;
+  for (const { transport } of [one, two]) {
+    const call = transport.streamCall("tools/call", spell("read"));
+    assertEquals((await wordsOf(call)).join(""), "read");
+    await call.result;
+  }
+  assertEquals((await wordsOf(unread)).join(""), "unread", "what waited is still there");
 });
