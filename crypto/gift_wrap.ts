@@ -93,7 +93,7 @@ export function wrapEvent(
   const oneTimeKey = engine.generatePrivateKey();
   try {
     const key = conversationKey(oneTimeKey, recipient, engine);
-    const content = encrypt(JSON.stringify(copyEvent(inner)), key);
+    const content = encrypt(JSON.stringify(copyEvent(inner)), key, { symmetric: engine.symmetric });
     const created_at = Math.floor(now() / 1_000);
     return signEvent({ kind, created_at, tags: [["p", recipient]], content }, oneTimeKey, engine);
   } finally {

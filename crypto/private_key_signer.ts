@@ -5,7 +5,7 @@
  */
 import { bytesToHex } from "@noble/hashes/utils.js";
 import type { CryptoEngine } from "./engine.ts";
-import { type EventTemplate, type NostrEvent, signEvent } from "./event.ts";
+import { type EventTemplate, type NostrEvent, signEventAs } from "./event.ts";
 import { parsePrivateKey } from "./keys.ts";
 import { conversationKey, decrypt, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt } from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
@@ -88,13 +88,15 @@ export class PrivateKeySigner implements Signer {
     this.#cacheSize = conversationKeyCacheSize;
     this.#maxPlaintextBytes = maxPlaintextBytes;
     this.pubkey = bytesToHex(engine.getPublicKey(this.#privateKey));
+    const { symmetric } = engine;
     this.nip44 = Object.freeze({
       encrypt: (pubkey: string, plaintext: string) =>
-        settle(() => encrypt(plaintext, this.#conversationKey(pubkey))),
+        settle(() => encrypt(plaintext, this.#conversationKey(pubkey), { symmetric })),
       decrypt: (pubkey: string, ciphertext: string) =>
         settle(() =>
           decrypt(ciphertext, this.#conversationKey(pubkey), {
             maxPlaintextBytes: this.#maxPlaintextBytes,
+            symmetric,
           })
         ),
     });
@@ -133,7 +135,10 @@ export class PrivateKeySigner implements Signer {
    * @throws {CvmError} `CLOSED` after {@linkcode close}.
    */
   signEvent(event: EventTemplate): Promise<NostrEvent> {
-    return settle(() => signEvent(event, this.#key(), this.#engine));
+    const { pubkey } = this;
+    return settle(() =>
+      signEventAs(event, { privateKey: this.#key(), pubkey, engine: this.#engine })
+    );
   }
 
   /**
