@@ -37,9 +37,14 @@ export function checkPrivateKey(privateKey: Uint8Array): void {
   }
 }
 
+/** @throws {RangeError} When the bytes are no hash. */
+export function checkHash(hash: Uint8Array): void {
+  if (!hasLength(hash, FIELD_BYTES)) throw new RangeError("A hash to sign has 32 bytes");
+}
+
 /** @throws {RangeError} When one of the two is not what its name says. */
 export function checkSigning(hash: Uint8Array, privateKey: Uint8Array): void {
-  if (!hasLength(hash, FIELD_BYTES)) throw new RangeError("A hash to sign has 32 bytes");
+  checkHash(hash);
   checkPrivateKey(privateKey);
 }
 

@@ -39,6 +39,25 @@ export interface CryptoEngine {
    * @throws {RangeError} When one of the keys is not on the curve.
    */
   sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array;
+  /**
+   * Gets a private key ready to sign many times, where the engine gains by that.
+   * The key is copied.
+   * @throws {RangeError} When the private key is not on the curve.
+   */
+  openKey?(privateKey: Uint8Array): EngineKey;
+}
+
+/** A private key that is ready to sign. */
+export interface EngineKey {
+  /** The x-only public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /**
+   * The same as {@linkcode CryptoEngine.sign}.
+   * @throws {RangeError} When the hash has not 32 bytes.
+   */
+  sign(hash: Uint8Array): Uint8Array;
+  /** Overwrites the key; not to be used any more. */
+  close(): void;
 }
 
 /** How an engine works. */

@@ -6,6 +6,7 @@
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { isHex } from "./_hex.ts";
 import type { CryptoEngine } from "./engine.ts";
+import { type KeyPair, openKeyPair } from "./key_pair.ts";
 import { pureEngine } from "./pure_engine.ts";
 import { pureSymmetric, type SymmetricEngine } from "./symmetric.ts";
 
@@ -164,37 +165,36 @@ export function signEvent(
   privateKey: Uint8Array,
   engine: CryptoEngine = pureEngine,
 ): NostrEvent {
-  const pubkey = bytesToHex(engine.getPublicKey(privateKey));
-  return signEventAs(template, { privateKey, pubkey, engine });
-}
-
-/** A private key, and what belongs to it. */
-export interface KeyPair {
-  /** The private key, 32 bytes. */
-  readonly privateKey: Uint8Array;
-  /** Its public key, 64 lower-case hex digits. */
-  readonly pubkey: string;
-  /** What signs. */
-  readonly engine: CryptoEngine;
-}
-
-/** As {@linkcode signEvent}, where the public key is known already: deriving it takes as long as signing. */
-export function signEventAs(template: EventTemplate, keys: KeyPair): NostrEvent {
-  const { privateKey, pubkey, engine } = keys;
-  if (!hasTemplateShape(template)) {
-    throw new TypeError(
-      "An event to sign needs a kind (0 to 65535), created_at in whole seconds, tags that are lists of strings, and content",
-    );
+  checkTemplate(template);
+  const pair = openKeyPair(privateKey, engine);
+  try {
+    return signEventAs(template, pair);
+  } finally {
+    pair.close();
   }
+}
+
+/** As {@linkcode signEvent}, with a key that is held ready. */
+export function signEventAs(template: EventTemplate, keys: KeyPair): NostrEvent {
+  const { pubkey, symmetric } = keys;
+  checkTemplate(template);
   const { kind, created_at, content } = template;
   const tags = template.tags.map((tag) => [...tag]);
-  const hash = hashEvent({ pubkey, kind, created_at, tags, content }, engine.symmetric);
-  const sig = bytesToHex(engine.sign(hash, privateKey));
+  const hash = hashEvent({ pubkey, kind, created_at, tags, content }, symmetric);
+  const sig = bytesToHex(keys.sign(hash));
   return { id: bytesToHex(hash), pubkey, created_at, kind, tags, content, sig };
 }
 
 function hashEvent(event: UnsignedEvent, symmetric: SymmetricEngine = pureSymmetric): Uint8Array {
   return symmetric.sha256(encoder.encode(serializeEvent(event)));
+}
+
+function checkTemplate(template: EventTemplate): void {
+  if (!hasTemplateShape(template)) {
+    throw new TypeError(
+      "An event to sign needs a kind (0 to 65535), created_at in whole seconds, tags that are lists of strings, and content",
+    );
+  }
 }
 
 function hasTemplateShape(event: Partial<Record<keyof EventTemplate, unknown>>): boolean {

@@ -6,6 +6,7 @@
  */
 import {
   areVerifiable,
+  checkHash,
   checkPrivateKey,
   checkSigning,
   evenPoint,
@@ -13,7 +14,7 @@ import {
   notOnCurve,
   secureRandomBytes,
 } from "../../crypto/_operands.ts";
-import type { CryptoEngine, EngineOptions } from "../../crypto/engine.ts";
+import type { CryptoEngine, EngineKey, EngineOptions } from "../../crypto/engine.ts";
 import type { SymmetricEngine } from "../../crypto/symmetric.ts";
 import { CvmError } from "../../errors.ts";
 import { type Libsecp256k1, openLibrary, usualPaths } from "./_libsecp256k1.ts";
@@ -107,13 +108,9 @@ class LibraryEngine implements NativeEngine {
   }
 
   getPublicKey(privateKey: Uint8Array): Uint8Array {
-    checkPrivateKey(privateKey);
-    const symbols = this.#symbols();
+    this.#fillKeypair(privateKey, this.#keypair);
     try {
-      this.#setKeypair(privateKey);
-      symbols.secp256k1_keypair_xonly_pub(this.#context, this.#parsed, null, this.#keypair);
-      symbols.secp256k1_xonly_pubkey_serialize(this.#context, this.#x, this.#parsed);
-      return this.#x.slice();
+      return this.#publicKeyOf(this.#keypair);
     } finally {
       this.#keypair.fill(0);
     }
@@ -121,18 +118,25 @@ class LibraryEngine implements NativeEngine {
 
   sign(hash: Uint8Array, privateKey: Uint8Array): Uint8Array {
     checkSigning(hash, privateKey);
-    const symbols = this.#symbols();
-    this.#hash.set(hash);
-    this.#aux.set(this.#randomBytes(KEY_BYTES));
+    this.#fillKeypair(privateKey, this.#keypair);
     try {
-      this.#setKeypair(privateKey);
-      const { secp256k1_schnorrsig_sign32: sign } = symbols;
-      sign(this.#context, this.#signature, this.#hash, this.#keypair, this.#aux);
-      return this.#signature.slice();
+      return this.#sign(hash, this.#keypair);
     } finally {
       this.#keypair.fill(0);
-      this.#aux.fill(0);
     }
+  }
+
+  openKey(privateKey: Uint8Array): EngineKey {
+    const keypair = new Uint8Array(KEYPAIR_BYTES);
+    this.#fillKeypair(privateKey, keypair);
+    return {
+      publicKey: this.#publicKeyOf(keypair),
+      sign: (hash) => {
+        checkHash(hash);
+        return this.#sign(hash, keypair);
+      },
+      close: () => void keypair.fill(0),
+    };
   }
 
   verify(signature: Uint8Array, hash: Uint8Array, publicKey: Uint8Array): boolean {
@@ -156,7 +160,8 @@ class LibraryEngine implements NativeEngine {
     try {
       this.#privateKey.set(privateKey);
       // The callback takes the coordinate; the library gets a buffer that it leaves alone.
-      ecdh(this.#context, this.#hash, this.#parsed, this.#privateKey, this.#takeX.pointer, null);
+      const { pointer } = this.#takeX;
+      must(ecdh(this.#context, this.#hash, this.#parsed, this.#privateKey, pointer, null));
       return this.#x.slice();
     } finally {
       this.#privateKey.fill(0);
@@ -176,11 +181,35 @@ class LibraryEngine implements NativeEngine {
     this.close();
   }
 
-  #setKeypair(privateKey: Uint8Array): void {
+  /** Key pairs are the library's own form of a private key: half of the cost of a signature is to make one. */
+  #fillKeypair(privateKey: Uint8Array, keypair: Uint8Array<ArrayBuffer>): void {
+    checkPrivateKey(privateKey);
+    const { secp256k1_keypair_create: create } = this.#symbols();
     this.#privateKey.set(privateKey);
-    const { secp256k1_keypair_create: create } = this.#library.symbols;
-    create(this.#context, this.#keypair, this.#privateKey);
-    this.#privateKey.fill(0);
+    try {
+      must(create(this.#context, keypair, this.#privateKey));
+    } finally {
+      this.#privateKey.fill(0);
+    }
+  }
+
+  #publicKeyOf(keypair: Uint8Array<ArrayBuffer>): Uint8Array {
+    const symbols = this.#symbols();
+    must(symbols.secp256k1_keypair_xonly_pub(this.#context, this.#parsed, null, keypair));
+    must(symbols.secp256k1_xonly_pubkey_serialize(this.#context, this.#x, this.#parsed));
+    return this.#x.slice();
+  }
+
+  #sign(hash: Uint8Array, keypair: Uint8Array<ArrayBuffer>): Uint8Array {
+    const { secp256k1_schnorrsig_sign32: sign } = this.#symbols();
+    this.#hash.set(hash);
+    this.#aux.set(this.#randomBytes(KEY_BYTES));
+    try {
+      must(sign(this.#context, this.#signature, this.#hash, keypair, this.#aux));
+      return this.#signature.slice();
+    } finally {
+      this.#aux.fill(0);
+    }
   }
 
   #symbols(): Libsecp256k1["symbols"] {
@@ -189,6 +218,11 @@ class LibraryEngine implements NativeEngine {
     }
     return this.#library.symbols;
   }
+}
+
+/** What was checked before it is given to the library can't fail there. */
+function must(result: number): void {
+  if (result !== 1) throw new Error("libsecp256k1 refused what it has to take");
 }
 
 /**
