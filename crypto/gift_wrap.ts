@@ -7,8 +7,8 @@
  */
 import type { CryptoEngine } from "./engine.ts";
 import { isNostrEvent, type NostrEvent, signEventAs, verifyEvent } from "./event.ts";
-import { DEFAULT_MAX_PLAINTEXT_BYTES, encrypt, payloadLength } from "./nip44.ts";
-import { makeOneTimeKey, type OneTimeKeys } from "./one_time_keys.ts";
+import { openKeyPair } from "./key_pair.ts";
+import { conversationKey, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt, payloadLength } from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type { Signer } from "./signer.ts";
 import { CvmError, EventError } from "../errors.ts";
@@ -31,8 +31,6 @@ export interface WrapOptions {
    * @default {pureEngine}
    */
   readonly engine?: CryptoEngine;
-  /** Where the one-time key comes from. Absent, it is made by the engine. */
-  readonly oneTimeKeys?: Pick<OneTimeKeys, "take">;
   /**
    * The time, in milliseconds since the epoch.
    * @default {Date.now}
@@ -86,22 +84,26 @@ export function wrapEvent(
   recipient: string,
   options: WrapOptions,
 ): NostrEvent {
-  const { kind, engine = pureEngine, oneTimeKeys, now = Date.now } = options;
+  const { kind, engine = pureEngine, now = Date.now } = options;
   if (!isGiftWrapKind(kind)) {
     throw new RangeError(
       `A gift wrap is of kind ${GIFT_WRAP_KIND} or ${EPHEMERAL_GIFT_WRAP_KIND}, not ${kind}`,
     );
   }
   if (!isNostrEvent(inner)) throw new TypeError("What is wrapped has to be a signed event");
-  const { pair, conversationKey, close } = oneTimeKeys?.take(recipient) ??
-    makeOneTimeKey(recipient, engine);
+  const oneTimeKey = engine.generatePrivateKey();
+  const pair = openKeyPair(oneTimeKey, engine);
+  let key: Uint8Array | undefined;
   try {
-    const { symmetric } = pair;
-    const content = encrypt(JSON.stringify(copyEvent(inner)), conversationKey, { symmetric });
+    key = conversationKey(oneTimeKey, recipient, engine);
+    const { symmetric } = engine;
+    const content = encrypt(JSON.stringify(copyEvent(inner)), key, { symmetric });
     const created_at = Math.floor(now() / 1_000);
     return signEventAs({ kind, created_at, tags: [["p", recipient]], content }, pair);
   } finally {
-    close();
+    pair.close();
+    key?.fill(0);
+    oneTimeKey.fill(0);
   }
 }
 

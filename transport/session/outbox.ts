@@ -8,8 +8,6 @@
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 import { type GiftWrapKind, wrapEvent } from "../../crypto/gift_wrap.ts";
-import { OneTimeKeys } from "../../crypto/one_time_keys.ts";
-import { pureEngine } from "../../crypto/pure_engine.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { SessionError } from "../../errors.ts";
 import type { RelayPool } from "../relay/pool.ts";
@@ -68,17 +66,12 @@ export interface Posted {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #unique: UniqueEvents;
-  readonly #oneTimeKeys: OneTimeKeys;
   #tail: Promise<unknown> = Promise.resolve();
 
   /** @param options Where events go and who signs them. */
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#unique = new UniqueEvents(options.salt);
-    const { engine = pureEngine, now, signal } = options;
-    const keys = this.#oneTimeKeys = new OneTimeKeys({ engine, now });
-    if (signal.aborted) keys.close();
-    else signal.addEventListener("abort", () => keys.close(), { once: true });
   }
 
   /**
@@ -112,10 +105,10 @@ export class Outbox {
     recipient: string,
     wrapKind: GiftWrapKind | undefined,
   ): Promise<void> {
-    const { pool, now, signal } = this.#options;
+    const { pool, engine, now, signal } = this.#options;
     const outer = wrapKind === undefined
       ? event
-      : wrapEvent(event, recipient, { kind: wrapKind, oneTimeKeys: this.#oneTimeKeys, now });
+      : wrapEvent(event, recipient, { kind: wrapKind, engine, now });
     await pool.publish(outer, { signal });
   }
 
