@@ -2,14 +2,14 @@
  * The way in: from a relay's event to a verified message, cheapest checks
  * first. Both sides of a connection use it.
  *
- * known id? → kind, address, time → unwrap or verify → address, time, replay → JSON-RPC
+ * known id? → kind, address, time → decrypt → address, time, replay → verify → JSON-RPC
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
-import { type GiftWrapKind, unwrapEvent } from "../../crypto/gift_wrap.ts";
+import { checkInner, decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, EventError } from "../../errors.ts";
 import type { RelayPool, RelaySubscription } from "../relay/pool.ts";
@@ -171,10 +171,7 @@ export class Inbox {
         }
         return { event, message: parseMessage(event.content), wrapKind: undefined };
       }
-      const inner = await unwrapEvent(event, signer, {
-        engine,
-        maxPlaintextBytes: limits.maxEventBytes,
-      });
+      const inner = await decryptWrap(event, signer, { maxPlaintextBytes: limits.maxEventBytes });
       if (!this.#isWanted(inner, stored)) {
         logger.debug(
           "dropped an event from inside a gift wrap: kind {kind}, not for us or not fresh",
@@ -184,6 +181,7 @@ export class Inbox {
         );
         return undefined;
       }
+      checkInner(inner, event, engine);
       const wrapKind = event.kind as GiftWrapKind;
       return { event: inner, message: parseMessage(inner.content), wrapKind };
     } catch (error) {
