@@ -57,7 +57,7 @@ export async function prepareRoute(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
 ): Promise<ServerRoute> {
-  const config = await loadConfig(io.env);
+  const config = await loadConfig(io);
   const server = await resolveServer(args.server, {
     config,
     fetch: io.fetch,

@@ -19,6 +19,10 @@ export interface OutputArguments {
   readonly format: Format;
   /** How much is logged. */
   readonly logLevel: LogLevel;
+  /** The configuration file to read in the place of others. */
+  readonly config?: string;
+  /** Whether to show the settings instead of running. */
+  readonly printConfig: boolean;
 }
 
 /** Options of commands that speak MCP over Nostr. */
@@ -58,6 +62,17 @@ export function outputOptions() {
         description: message`How much is logged on standard error.`,
       }),
       "warning",
+    ),
+    config: optional(option("--config", string({ metavar: "FILE" }), {
+      description:
+        message`The configuration file to read, in the place of cvm.json in the working directory and your own file.`,
+    })),
+    printConfig: withDefault(
+      flag("--print-config", {
+        description:
+          message`Show each setting and where its value comes from, and do nothing else.`,
+      }),
+      false,
     ),
   });
 }

@@ -26,10 +26,13 @@ export function configFolder(env: Environment): string {
   );
 }
 
-/** The configuration file. */
+/** The user's configuration file. */
 export function configFile(env: Environment): string {
   return join(configFolder(env), "config.json");
 }
+
+/** The configuration file of a project, in its folder. */
+export const PROJECT_FILE = "cvm.json";
 
 /** The file of the key with which `cvm` visits servers. */
 export function clientKeyFile(env: Environment): string {

@@ -25,7 +25,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const output = new Output(io, args.format);
   const allowed = args.allow.map(parseAllowed);
   const upstream = await prepareUpstream(args, io);
-  const config = await loadConfig(io.env);
+  const config = await loadConfig(io);
   const key = await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: await gatewayKeyFile(args.target, io.env),

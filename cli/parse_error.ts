@@ -1,0 +1,42 @@
+/**
+ * Adds to the message about a command line that can't be parsed what was
+ * probably meant.
+ *
+ * @module
+ */
+import { findCommand, knownCommands } from "./known_commands.ts";
+import { didYouMean } from "./suggest.ts";
+
+/**
+ * Explains an error of the parser.
+ *
+ * @param text What the parser says.
+ * @param args The command line.
+ * @returns The message, with what was probably meant where something is alike.
+ */
+export function explainParseError(text: string, args: readonly string[]): string {
+  if (/did you mean/i.test(text)) return text;
+  const [first = "", second = ""] = args;
+  const below = knownCommands().filter(({ path }) => path[0] === first && path.length > 1);
+  const names = below.map(({ path }) => path[1] ?? "");
+  if (/no matching command/i.test(text) || first === "") {
+    const list = below.length > 0
+      ? names
+      : [...new Set(knownCommands().map(({ path }) => path[0]))];
+    const what = below.length > 0 ? `cvm ${first}: say what to do` : "say what to do";
+    return `Error: ${what}: ${list.join(", ")}.\n`;
+  }
+  const unexpected = /unexpected option or subcommand: `([^`]+)`/i.exec(text)?.[1];
+  if (unexpected === undefined) return text;
+  const command = findCommand(args);
+  const isOption = unexpected.startsWith("-");
+  const known = isOption
+    ? (command?.options ?? []).flatMap((option) => [...option.names, "--help"])
+    : unexpected === second
+    ? names
+    : [];
+  const name = unexpected.split("=")[0] ?? unexpected;
+  const hint = didYouMean(name, [...new Set(known)], { otherwise: isOption ? "nothing" : "list" });
+  if (known.length === 0 || hint === "") return text;
+  return text.replace(/\.?\s*$/, `${hint}\n`);
+}
