@@ -141,8 +141,10 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
     case "config unset":
       return await (await import("./commands/config/action.ts")).runConfig(args, io);
     case "keys generate":
-      return await (await import("./commands/keys/action.ts")).runKeysGenerate(args, io);
     case "keys show":
-      return await (await import("./commands/keys/action.ts")).runKeysShow(args, io);
+    case "keys import":
+    case "keys encrypt":
+    case "keys decrypt":
+      return await (await import("./commands/keys/action.ts")).runKeys(args, io);
   }
 }

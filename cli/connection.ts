@@ -67,7 +67,9 @@ export async function prepareRoute(
   const key = await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: clientKeyFile(io.env),
-    env: io.env,
+    io,
+    passwordFile: args.passwordFile,
+    connectTimeoutMs: args.connectTimeoutMs,
   });
   const known = config.relays ?? DEFAULT_RELAYS;
   const options: Omit<NostrClientTransportOptions, "signer"> = {

@@ -43,6 +43,8 @@ export interface CliIo {
   readonly cwd?: string;
   /** The configuration file that the command line names. */
   readonly configFile?: string;
+  /** Asks the person at the terminal, without showing what is typed; absent where there is none. */
+  readonly promptSecret?: (question: string) => Promise<string>;
   /** Takes what has to be closed when the command ends. */
   readonly onEnd?: (end: () => Promise<void>) => void;
 }

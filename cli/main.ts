@@ -24,6 +24,11 @@ function sink(stream: typeof Deno.stdout | typeof Deno.stderr): TextSink {
   };
 }
 
+async function ask(question: string): Promise<string> {
+  const { promptSecret } = await import("./prompt_secret.ts");
+  return await promptSecret(question, { terminal: Deno.stdin, shown: sink(Deno.stderr) });
+}
+
 if (import.meta.main) {
   const stop = new AbortController();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
@@ -43,6 +48,7 @@ if (import.meta.main) {
     env: { get: (name) => Deno.env.get(name), all: () => Deno.env.toObject() },
     signal: stop.signal,
     parentPid: () => process.ppid,
+    ...(Deno.stdin.isTerminal() ? { promptSecret: ask } : {}),
   });
   Deno.exit(exitCode);
 }

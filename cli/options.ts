@@ -31,6 +31,8 @@ export interface NetworkArguments {
   readonly relay: readonly string[];
   /** The file of the private key. */
   readonly keyFile?: string;
+  /** The file of the password of an encrypted key. */
+  readonly passwordFile?: string;
   /** Whether messages are encrypted. */
   readonly encryption: "optional" | "required" | "disabled";
   /** Which gift wraps are used. */
@@ -85,8 +87,9 @@ export function networkOptions() {
     })),
     keyFile: optional(option("--key-file", string({ metavar: "FILE" }), {
       description:
-        message`The file of the private key; made, readable by you alone, when it is not there. Keys are never taken from the command line; CVM_PRIVATE_KEY may hold one.`,
+        message`The file of the private key (nsec, hex or ncryptsec) or of a bunker's address (bunker://…); made, readable by you alone, when it is not there. Keys are never taken from the command line; CVM_PRIVATE_KEY may hold one.`,
     })),
+    passwordFile: optional(passwordFileOption()),
     encryption: withDefault(
       option("--encryption", choice(["optional", "required", "disabled"], { metavar: "MODE" }), {
         description: message`Whether messages are encrypted: optional, required or disabled.`,
@@ -106,6 +109,14 @@ export function networkOptions() {
       }),
       5_000,
     ),
+  });
+}
+
+/** Names the file of a password. */
+export function passwordFileOption() {
+  return option("--password-file", string({ metavar: "FILE" }), {
+    description:
+      message`The file of the password of an encrypted key (ncryptsec). CVM_KEY_PASSWORD may hold it; else it is asked for.`,
   });
 }
 

@@ -16,3 +16,10 @@ export const SECRET_VARIABLES: readonly string[] = [
   "CVM_UPSTREAM_BEARER",
   "CVM_HTTP_BEARER",
 ];
+
+/** The variables that hold what an option names a file of: both are one setting. */
+export const SECRET_OF_FILE: ReadonlyMap<string, string> = new Map([
+  ["--key-file", KEY_VARIABLE],
+  ["--password-file", PASSWORD_VARIABLE],
+  ["--http-bearer-file", "CVM_HTTP_BEARER"],
+]);

@@ -13,6 +13,7 @@ const OF_ONE_RUN: ReadonlySet<string> = new Set([
   "--config",
   "--delete-announcement",
   "--dry-run",
+  "--encrypt",
   "--force",
   "--from",
   "--full",

@@ -12,7 +12,7 @@ import type { Config } from "./config.ts";
 import type { ConfigEntry, ConfigLayer } from "./config_file.ts";
 import type { Environment } from "./io.ts";
 import type { KnownCommand, KnownOption } from "./known_commands.ts";
-import { KEY_VARIABLE } from "./secret_variables.ts";
+import { SECRET_OF_FILE } from "./secret_variables.ts";
 import {
   isSetting,
   keyOf,
@@ -122,15 +122,15 @@ function fromEnvironment(
 ): Setting | undefined {
   const names = [variableOf(option, command), ...(isShared ? [variableOf(option)] : [])];
   const where = names.find((name) => (env.get(name) ?? "") !== "");
-  const hasKey = option.name === "--key-file" && (env.get(KEY_VARIABLE) ?? "") !== "";
-  if (hasKey && where !== undefined) {
+  const secret = SECRET_OF_FILE.get(option.name);
+  if (secret !== undefined && (env.get(secret) ?? "") !== "") {
+    if (where === undefined) {
+      return { option, source: "environment", where: secret, shown: "(secret)", words: [] };
+    }
     throw new InputError(
       "CONFIG_INVALID",
-      `${KEY_VARIABLE} and ${where} both name a key; unset one`,
+      `${secret} and ${where} say the same; unset one of them`,
     );
-  }
-  if (hasKey) {
-    return { option, source: "environment", where: KEY_VARIABLE, shown: "(secret)", words: [] };
   }
   if (where === undefined) return undefined;
   const value = valueOfVariable(env.get(where) ?? "", option, where);

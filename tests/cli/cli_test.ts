@@ -101,11 +101,43 @@ Deno.test("F30: with --format json an error is one JSON line on standard error",
   }
 });
 
+Deno.test("F30: a name that does not exist gets the one that was probably meant", async () => {
+  await using folder = await temporaryFolder();
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [["gatway"], "gateway"],
+    [["inspect", "--relya", "x"], "--relay"],
+    [["inspect", "x", "--formt=json"], "--format"],
+    [["proxy", "x", "--htp", "1"], "--http"],
+    [["relay", "--prot", "1"], "--port"],
+    [["keys", "generat"], "generate"],
+    [["keys", "nonsense"], "generate"],
+    [["keys"], "generate"],
+    [["config", "shwo"], "show"],
+    [["config", "show", "gatway"], "gateway"],
+    [[], "gateway"],
+  ];
+  for (const [args, meant] of cases) {
+    for (const format of ["text", "json"]) {
+      const { code, out, err } = await cvm([...args, "--format", format], folder.path);
+      assertEquals([code, out], [2, ""], args.join(" "));
+      const text = format === "json" ? JSON.parse(err).error.message : err;
+      assert(text.includes(meant), `cvm ${args.join(" ")}: ${text}`);
+      assertEquals(format === "json" && err.trim().includes("\n"), false);
+    }
+  }
+});
+
 Deno.test("cvm --version and --help print to standard output and end with 0", async () => {
   await using folder = await temporaryFolder();
   const version = await cvm(["--version"], folder.path);
   assertMatch(version.out, /^\d+\.\d+\.\d+\n$/);
-  for (const args of [["--help"], ["help", "gateway"], ["inspect", "--help"]]) {
+  for (
+    const args of [["--help"], ["help", "gateway"], ["inspect", "--help"], ["keys", "--help"], [
+      "config",
+      "set",
+      "--help",
+    ]]
+  ) {
     const help = await cvm(args, folder.path);
     assertEquals([help.code, help.err], [0, ""]);
     assertStringIncludes(help.out, "Usage:");

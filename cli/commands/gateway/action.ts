@@ -29,7 +29,9 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const key = await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: await gatewayKeyFile(args.target, io.env),
-    env: io.env,
+    io,
+    passwordFile: args.passwordFile,
+    connectTimeoutMs: args.connectTimeoutMs,
   });
   if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
   const { name, about, website, picture, encryption, giftWrap, perClient } = args;
