@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ShellCompletion } from "@optique/core/completion";
 import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
 import { cvmCommand } from "./commands.ts";
@@ -33,7 +34,10 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   let parsed: Arguments | undefined;
   let exitCode: number = EXIT.ok;
   try {
-    parsed = parse(args, io, printed);
+    const shells = args[0] === "completion"
+      ? await (await import("./completion.ts")).completionShells(args, io)
+      : undefined;
+    parsed = parse(args, io, { printed, shells });
   } catch (shown) {
     if (!(shown instanceof Shown)) throw shown;
     exitCode = shown.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -68,14 +72,20 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
 function parseQuietly(args: readonly string[], io: CliIo): Arguments {
   const printed = { out: "", err: "" };
   try {
-    return parse(args, io, printed);
+    return parse(args, io, { printed });
   } catch (shown) {
     if (!(shown instanceof Shown)) throw shown;
     throw new UsageError(printed.err.replace(/^Error:/, "").trim());
   }
 }
 
-function parse(args: readonly string[], io: CliIo, printed: { out: string; err: string }) {
+/** What parsing prints, and what it completes. */
+interface ParseOptions {
+  readonly printed: { out: string; err: string };
+  readonly shells?: Record<string, ShellCompletion>;
+}
+
+function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOptions) {
   const stop = (exitCode: number): never => {
     throw new Shown(exitCode);
   };
@@ -83,7 +93,7 @@ function parse(args: readonly string[], io: CliIo, printed: { out: string; err: 
     brief: message`ContextVM: the Model Context Protocol over Nostr.`,
     help: { command: true, option: true, onShow: stop },
     version: { option: true, value: VERSION, onShow: stop },
-    completion: { command: true, onShow: stop },
+    completion: { command: true, shells, onShow: stop },
     usageLine: [
       { type: "literal", value: "COMMAND" },
       { type: "ellipsis" },

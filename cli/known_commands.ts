@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Usage, UsageTerm } from "@optique/core/usage";
+import { extractArgumentMetavars, type Usage, type UsageTerm } from "@optique/core/usage";
 import { cvmCommand } from "./commands.ts";
 
 /** An option of a command. */
@@ -27,6 +27,8 @@ export interface KnownCommand {
   readonly path: readonly string[];
   /** Its options. */
   readonly options: readonly KnownOption[];
+  /** What its arguments are called in help, in their order; the last one may come again. */
+  readonly argumentNames: readonly string[];
 }
 
 /** All commands that can be run, with their options. */
@@ -54,14 +56,18 @@ export function optionsOf(usage: Usage): readonly KnownOption[] {
 function commandsOf(usage: Usage, path: readonly string[]): KnownCommand[] {
   let here = path;
   const options: KnownOption[] = [];
+  const argumentNames: string[] = [];
   const nested: KnownCommand[] = [];
   for (const term of usage) {
     if (term.type === "command") here = [...here, term.name];
     else if (term.type === "exclusive" && term.terms.some(hasCommand)) {
       for (const branch of term.terms) nested.push(...commandsOf(branch, here));
-    } else options.push(...optionsIn(term, false));
+    } else {
+      options.push(...optionsIn(term, false));
+      argumentNames.push(...extractArgumentMetavars([term]));
+    }
   }
-  if (nested.length === 0) return [{ path: here, options }];
+  if (nested.length === 0) return [{ path: here, options, argumentNames }];
   return nested.map((command) => ({ ...command, options: [...options, ...command.options] }));
 }
 

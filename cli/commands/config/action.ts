@@ -38,7 +38,7 @@ async function show(words: readonly string[], io: CliIo, output: Output): Promis
 }
 
 function sharedSettings(): KnownCommand {
-  return { path: [], options: [...settingNames().shared.values()] };
+  return { path: [], options: [...settingNames().shared.values()], argumentNames: [] };
 }
 
 function commandOf(words: readonly string[]): KnownCommand {
