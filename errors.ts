@@ -26,6 +26,7 @@
  * - `NOT_FOUND`: something that was looked up does not exist.
  * - `UPSTREAM_FAILED`: the MCP server behind a gateway could not be started or died.
  * - `LIMIT_REACHED`: a configured bound was hit.
+ * - `SIGNER_NOT_ANSWERING`, `SIGNER_REFUSED`: a remote signer (bunker) is silent, or says no.
  * - `CLOSED`: used after `close()`.
  * - `CONFIG_INVALID`: an option or a file that configures something is wrong.
  * - `ENGINE_UNAVAILABLE`: a faster crypto engine can't be loaded here.
@@ -52,6 +53,8 @@ export type ErrorCode =
   | "NOT_FOUND"
   | "UPSTREAM_FAILED"
   | "LIMIT_REACHED"
+  | "SIGNER_NOT_ANSWERING"
+  | "SIGNER_REFUSED"
   | "CLOSED"
   | "CONFIG_INVALID"
   | "ENGINE_UNAVAILABLE";
@@ -155,4 +158,10 @@ export class CallError extends CvmError {
 export class UpstreamError extends CvmError {
   /** The name of the class. */
   override name = "UpstreamError";
+}
+
+/** A signer that is not in this process, a bunker, did not do what it was asked. */
+export class SignerError extends CvmError {
+  /** The name of the class. */
+  override name = "SignerError";
 }

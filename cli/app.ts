@@ -4,32 +4,16 @@
  *
  * @module
  */
-import { or } from "@optique/core/constructs";
+import type { ShellCompletion } from "@optique/core/completion";
 import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
-import { gatewayCommand } from "./commands/gateway/command.ts";
-import { inspectCommand } from "./commands/inspect/command.ts";
-import { keysCommand } from "./commands/keys/command.ts";
-import { proxyCommand } from "./commands/proxy/command.ts";
-import { relayCommand } from "./commands/relay/command.ts";
-import { EXIT } from "./exit_codes.ts";
+import { cvmCommand } from "./commands.ts";
+import { EXIT, UsageError } from "./exit_codes.ts";
 import { type CliIo, Interrupt } from "./io.ts";
 import { withLogging } from "./logging.ts";
 import { type Format, FORMATS, printError, takesColours } from "./output.ts";
-import { choiceErrors } from "./suggestions.ts";
+import { toSafeJson } from "./sanitize.ts";
 import { VERSION } from "./version.ts";
-
-/** All commands; the three main ones first. */
-function cvmCommand() {
-  const commands = [
-    gatewayCommand(),
-    proxyCommand(),
-    inspectCommand(),
-    relayCommand(),
-    keysCommand(),
-  ] as const;
-  return or(...commands, { errors: choiceErrors(commands) });
-}
 
 type Arguments = ReturnType<typeof parse>;
 
@@ -50,25 +34,58 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   let parsed: Arguments | undefined;
   let exitCode: number = EXIT.ok;
   try {
-    parsed = parse(args, io, printed);
+    const shells = args[0] === "completion"
+      ? await (await import("./completion.ts")).completionShells(args, io)
+      : undefined;
+    parsed = parse(args, io, { printed, shells });
   } catch (shown) {
     if (!(shown instanceof Shown)) throw shown;
     exitCode = shown.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
-  if (parsed === undefined) return await show(printed, exitCode, askedFormat(args), io);
-  const { format, logLevel } = parsed;
+  if (parsed === undefined) return await show(printed, exitCode, { args, io });
+  let { format } = parsed;
+  const ends: (() => Promise<void>)[] = [];
+  const runIo: CliIo = {
+    ...io,
+    configFile: parsed.config,
+    onEnd: (end) => void ends.push(end),
+  };
   try {
-    await withLogging(logLevel, io, () => run(parsed, io));
+    const { configure } = await import("./configure.ts");
+    const parseAgain = (words: readonly string[]) => parseQuietly(words, io);
+    const configured = await configure({ args, io: runIo, parsed, parse: parseAgain });
+    if (configured === undefined) return EXIT.ok; // it was only to be shown
+    format = configured.format;
+    await withLogging(configured.logLevel, io, () => run(configured, runIo));
     return EXIT.ok;
   } catch (error) {
     const { reason } = io.signal;
     // Whatever an interrupted command fails with, it was interrupted.
     if (reason instanceof Interrupt) return reason.by === "SIGTERM" ? EXIT.ok : EXIT.interrupted;
     return await printError(error, io, format);
+  } finally {
+    await Promise.allSettled(ends.map((end) => end()));
   }
 }
 
-function parse(args: readonly string[], io: CliIo, printed: { out: string; err: string }) {
+/** Parses what has been parsed before, with more in it; throws what is wrong with that. */
+function parseQuietly(args: readonly string[], io: CliIo): Arguments {
+  const printed = { out: "", err: "" };
+  try {
+    return parse(args, io, { printed });
+  } catch (shown) {
+    if (!(shown instanceof Shown)) throw shown;
+    throw new UsageError(printed.err.replace(/^Error:/, "").trim());
+  }
+}
+
+/** What parsing prints, and what it completes. */
+interface ParseOptions {
+  readonly printed: { out: string; err: string };
+  readonly shells?: Record<string, ShellCompletion>;
+}
+
+function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOptions) {
   const stop = (exitCode: number): never => {
     throw new Shown(exitCode);
   };
@@ -76,7 +93,7 @@ function parse(args: readonly string[], io: CliIo, printed: { out: string; err: 
     brief: message`ContextVM: the Model Context Protocol over Nostr.`,
     help: { command: true, option: true, onShow: stop },
     version: { option: true, value: VERSION, onShow: stop },
-    completion: { command: true, onShow: stop },
+    completion: { command: true, shells, onShow: stop },
     usageLine: [
       { type: "literal", value: "COMMAND" },
       { type: "ellipsis" },
@@ -95,22 +112,19 @@ function parse(args: readonly string[], io: CliIo, printed: { out: string; err: 
 async function show(
   printed: { out: string; err: string },
   exitCode: number,
-  format: Format,
-  io: CliIo,
+  { args, io }: { readonly args: readonly string[]; readonly io: CliIo },
 ): Promise<number> {
   await io.stdout.write(printed.out);
   if (printed.err === "") return exitCode;
-  const text = format === "text"
-    ? printed.err
-    : JSON.stringify({ error: { code: "USAGE", message: usageError(printed.err), exitCode } }) +
-      "\n";
-  await io.stderr.write(text);
+  const { explainParseError } = await import("./parse_error.ts");
+  const text = explainParseError(printed.err, args);
+  const message = text.replace(/^Error:/, "").replace(/\s+/g, " ").trim();
+  await io.stderr.write(
+    askedFormat(args) === "text"
+      ? text
+      : toSafeJson({ error: { code: "USAGE", message, exitCode } }) + "\n",
+  );
   return exitCode;
-}
-
-/** What is wrong with a command line, in one line. */
-function usageError(printed: string): string {
-  return printed.trim().replace(/^Error: /, "").replace(/\s+/g, " ");
 }
 
 /** The format that a command line asks for that could not be parsed. */
@@ -133,9 +147,16 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/inspect/action.ts")).runInspect(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
+    case "config show":
+    case "config path":
+    case "config set":
+    case "config unset":
+      return await (await import("./commands/config/action.ts")).runConfig(args, io);
     case "keys generate":
-      return await (await import("./commands/keys/action.ts")).runKeysGenerate(args, io);
     case "keys show":
-      return await (await import("./commands/keys/action.ts")).runKeysShow(args, io);
+    case "keys import":
+    case "keys encrypt":
+    case "keys decrypt":
+      return await (await import("./commands/keys/action.ts")).runKeys(args, io);
   }
 }

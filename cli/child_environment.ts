@@ -7,6 +7,7 @@
 import { parse } from "dotenv";
 import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
+import { SECRET_VARIABLES } from "./secret_variables.ts";
 
 /** What a child gets with `--clean-env`: enough to find programs, home and a place for temporary files. */
 const BASIC_VARIABLES: readonly string[] = [
@@ -33,13 +34,6 @@ const BASIC_VARIABLES: readonly string[] = [
   "USERPROFILE",
 ];
 
-/** Secrets of the gateway itself, which are none of the child's business. */
-const OWN_SECRETS: readonly string[] = [
-  "CVM_PRIVATE_KEY",
-  "CVM_UPSTREAM_BEARER",
-  "CVM_HTTP_BEARER",
-];
-
 /** How the environment of a child is made. */
 export interface ChildEnvironmentOptions {
   /** The gateway's own environment. */
@@ -64,7 +58,8 @@ export async function childEnvironment(
   const inherited = options.env.all();
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(inherited)) {
-    if (OWN_SECRETS.includes(name)) continue;
+    // Secrets of the gateway itself are none of the child's business.
+    if (SECRET_VARIABLES.includes(name)) continue;
     if (!options.clean || BASIC_VARIABLES.includes(name.toUpperCase())) variables[name] = value;
   }
   for (const file of options.files) Object.assign(variables, await readEnvironmentFile(file));

@@ -1,128 +1,82 @@
 /**
- * The user's configuration file: aliases of servers, and relays.
+ * The configuration: what the environment, a project's file and the user's file
+ * say, in this order.
  *
  * @module
  */
-import { CvmError, InputError } from "../errors.ts";
-import { parseServerAddress } from "../crypto/keys.ts";
+import { join } from "node:path";
+import { InputError } from "../errors.ts";
 import { normalizeRelayUrl } from "../transport/relay/url.ts";
-import type { Environment } from "./io.ts";
-import { configFile } from "./paths.ts";
+import { type ConfigFile, type ConfigFileOptions, readConfigFile } from "./config_file.ts";
+import type { CliIo } from "./io.ts";
+import { configFile, PROJECT_FILE } from "./paths.ts";
 
-/** A larger file is nobody's configuration, bytes. */
-const MAX_BYTES = 1_048_576;
+/** The variable that names a configuration file. */
+export const CONFIG_VARIABLE = "CVM_CONFIG";
+/** The variable of the relays to use where nothing names better ones. */
+export const RELAYS_VARIABLE = "CVM_RELAYS";
 
-/** What the configuration file says. */
+/** What all configuration says together. */
 export interface Config {
-  /** The file that was read, or would have been; absent when there is no folder for one. */
-  readonly file: string | undefined;
+  /** The user's file, or the one that was named, for messages. */
+  readonly file: string;
   /** Addresses of servers, by alias. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** The relays to use when the command line names none; `undefined` when the file names none. */
+  /** The relays to use when the command line names none; `undefined` when nothing names any. */
   readonly relays: readonly string[] | undefined;
+  /** Where `relays` come from, for people. */
+  readonly relaysFrom: string;
+  /** The files, the one that comes first in front. */
+  readonly files: readonly ConfigFile[];
 }
 
-/**
- * Reads the configuration file. A missing file is an empty one.
- *
- * @throws {InputError} CONFIG_INVALID when the file can't be read, is no JSON, or says something that is not understood.
- */
-export async function loadConfig(env: Environment): Promise<Config> {
-  const file = configFile(env);
-  if (file === undefined) return { file, aliases: new Map(), relays: undefined };
-  let text: string;
-  try {
-    const { size } = await Deno.stat(file);
-    if (size > MAX_BYTES) throw broken(file, `it is larger than ${MAX_BYTES} bytes`);
-    text = await Deno.readTextFile(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      return { file, aliases: new Map(), relays: undefined };
-    }
-    if (error instanceof CvmError) throw error;
-    throw broken(file, `it can't be read: ${textOf(error)}`, error);
-  }
-  return parseConfig(text, file);
-}
+/** Where configuration comes from. */
+export type ConfigSources = Pick<CliIo, "env" | "cwd" | "configFile">;
 
 /**
- * Reads a configuration.
+ * Reads the configuration: the file that `--config` or `CVM_CONFIG` names, else `cvm.json` in the
+ * working directory and the user's file. Missing files say nothing, unless they were named.
  *
- * @param text The file's text.
- * @param file The file's path, for messages.
- * @throws {InputError} CONFIG_INVALID when it is no JSON, or says something that is not understood.
+ * @throws {InputError} CONFIG_INVALID when a file or `CVM_RELAYS` can't be used.
  */
-export function parseConfig(text: string, file: string): Config {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw broken(file, `it is not JSON: ${textOf(error)}`, error);
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const files = await Promise.all(configFiles(sources).map(readConfigFile));
+  const aliases = new Map<string, string>();
+  for (const file of files.toReversed()) {
+    for (const [name, { value }] of file.aliases) aliases.set(name, value);
   }
-  if (!isObject(value)) throw broken(file, "it must hold one JSON object");
-  const unknown = Object.keys(value).find((key) => key !== "aliases" && key !== "relays");
-  if (unknown !== undefined) {
-    throw broken(
-      file,
-      `the key ${JSON.stringify(unknown)} is unknown; there are "aliases" and "relays"`,
-    );
-  }
+  const fromVariable = relaysOfVariable(sources);
+  const fromFile = files.find(({ relays }) => relays !== undefined)?.relays;
   return {
-    file,
-    aliases: readAliases(value.aliases, file),
-    relays: readRelays(value.relays, file),
+    file: files.at(-1)?.file ?? "",
+    aliases,
+    relays: fromVariable ?? fromFile?.value,
+    relaysFrom: fromVariable ? RELAYS_VARIABLE : fromFile?.at ?? "",
+    files,
   };
 }
 
-function readAliases(value: unknown, file: string): ReadonlyMap<string, string> {
-  if (value === undefined) return new Map();
-  if (!isObject(value)) throw broken(file, `"aliases" must be an object of names and addresses`);
-  const aliases = new Map<string, string>();
-  for (const [name, address] of Object.entries(value)) {
-    const where = `the alias ${JSON.stringify(name)}`;
-    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(name)) {
-      throw broken(file, `${where} may only have letters, digits, "_", "." and "-"`);
-    }
-    if (/^([0-9a-f]{64}|(npub|nprofile|naddr|nsec)1.*)$/i.test(name)) {
-      throw broken(file, `${where} looks like a key or an address`);
-    }
-    if (typeof address !== "string") throw broken(file, `${where} must be a text`);
-    // A name of NIP-05 is looked up when it is used.
-    if (!address.includes("@")) {
-      try {
-        parseServerAddress(address);
-      } catch (error) {
-        throw broken(file, `${where}: ${textOf(error)}`, error);
-      }
-    }
-    aliases.set(name, address);
-  }
-  return aliases;
+/** The files that are read, the one that comes first in front. */
+export function configFiles(sources: ConfigSources): readonly ConfigFileOptions[] {
+  const { env, cwd = Deno.cwd() } = sources;
+  const named = sources.configFile ?? (env.get(CONFIG_VARIABLE) || undefined);
+  if (named !== undefined) return [{ file: named, layer: "named file", env }];
+  const userFile = configFile(env);
+  return [
+    { file: join(cwd, PROJECT_FILE), layer: "project file", env },
+    ...(userFile === undefined ? [] : [{ file: userFile, layer: "user file", env } as const]),
+  ];
 }
 
-function readRelays(value: unknown, file: string): readonly string[] | undefined {
-  if (value === undefined) return undefined;
-  if (!Array.isArray(value)) throw broken(file, `"relays" must be a list of URLs`);
-  return value.map((url: unknown) => {
-    if (typeof url !== "string") throw broken(file, `"relays" must be a list of URLs`);
+function relaysOfVariable({ env }: ConfigSources): readonly string[] | undefined {
+  const urls = (env.get(RELAYS_VARIABLE) ?? "").split(/[\s,]+/).filter((url) => url !== "");
+  if (urls.length === 0) return undefined;
+  return urls.map((url) => {
     try {
       return normalizeRelayUrl(url);
-    } catch (error) {
-      throw broken(file, `"relays": ${textOf(error)}`, error);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new InputError("CONFIG_INVALID", `${RELAYS_VARIABLE}: ${reason}`, { cause });
     }
   });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function broken(file: string, what: string, cause?: unknown): InputError {
-  return new InputError("CONFIG_INVALID", `the configuration file ${file} can't be used: ${what}`, {
-    cause,
-  });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -67,7 +67,7 @@ export async function prepareRoute(
   io: CliIo,
   { handshakeTimeoutMs, publishTimeoutMs }: ServerWaits,
 ): Promise<ServerRoute> {
-  const config = await loadConfig(io.env);
+  const config = await loadConfig(io);
   const server = await resolveServer(args.server, {
     config,
     fetch: io.fetch,
@@ -77,7 +77,9 @@ export async function prepareRoute(
   const key = await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: () => clientKeyFile(io.env),
-    env: io.env,
+    io,
+    passwordFile: args.passwordFile,
+    connectTimeoutMs: args.connectTimeoutMs,
   });
   const known = config.relays ?? DEFAULT_RELAYS;
   const options: Omit<NostrClientTransportOptions, "signer"> = {

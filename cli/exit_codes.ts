@@ -52,6 +52,8 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   NOT_FOUND: EXIT.refused,
   UPSTREAM_FAILED: EXIT.unreachable,
   LIMIT_REACHED: EXIT.refused,
+  SIGNER_NOT_ANSWERING: EXIT.unreachable,
+  SIGNER_REFUSED: EXIT.denied,
   CLOSED: EXIT.unexpected,
   ENGINE_UNAVAILABLE: EXIT.usage,
 };

@@ -39,6 +39,14 @@ export interface CliIo {
   readonly parentPid?: () => number;
   /** Makes HTTP requests (NIP-05, NIP-11). Default: the platform's. */
   readonly fetch?: typeof fetch;
+  /** The working directory, where a project's configuration may be. Default: the process's. */
+  readonly cwd?: string;
+  /** The configuration file that the command line names. */
+  readonly configFile?: string;
+  /** Asks the person at the terminal, without showing what is typed; absent where there is none. */
+  readonly promptSecret?: (question: string) => Promise<string>;
+  /** Takes what has to be closed when the command ends. */
+  readonly onEnd?: (end: () => Promise<void>) => void;
 }
 
 /** The reason with which {@linkcode CliIo.signal} is aborted. */

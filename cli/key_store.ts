@@ -7,19 +7,25 @@
 import { dirname } from "node:path";
 import { formatNsec, generateKey, parsePrivateKey } from "../crypto/keys.ts";
 import { PrivateKeySigner } from "../crypto/private_key_signer.ts";
+import type { Signer } from "../crypto/signer.ts";
 import { CvmError, InputError } from "../errors.ts";
-import type { Environment } from "./io.ts";
-
-/** The variable that may hold a private key. */
-export const KEY_VARIABLE = "CVM_PRIVATE_KEY";
+import { decryptKey, isEncryptedKey } from "./encrypted_key.ts";
+import type { CliIo } from "./io.ts";
+import { KEY_VARIABLE } from "./secret_variables.ts";
 
 /** A longer file holds something else than a key, bytes. */
 const MAX_KEY_FILE_BYTES = 4096;
 
+/** A signer whose public key is known. */
+export interface KeySigner extends Signer {
+  /** The public key, 64 lower-case hex digits. */
+  readonly pubkey: string;
+}
+
 /** A signer, and where its key came from. */
 export interface StoredKey {
   /** Signs with the key. */
-  readonly signer: PrivateKeySigner;
+  readonly signer: KeySigner;
   /** Where the key came from, for people: a path or the name of a variable. */
   readonly source: string;
   /** Whether the key has just been made. */
@@ -34,8 +40,22 @@ export interface KeySources {
   readonly file?: string;
   /** The file where the key is kept when nothing else names one; asked only then. */
   readonly defaultFile: () => string | Promise<string>;
-  /** The environment. */
-  readonly env: Environment;
+  /** The environment, and the person at the terminal. */
+  readonly io: CliIo;
+  /** The file of the password of an encrypted key. */
+  readonly passwordFile?: string;
+  /** How long to wait for a relay of a bunker, in milliseconds. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** What a key file or a variable holds. */
+export interface KeyText {
+  /** A private key (nsec, hex or ncryptsec), or a bunker's address. */
+  readonly text: string;
+  /** Where it was found, for people. */
+  readonly source: string;
+  /** What the user should know about the file. */
+  readonly warning?: string;
 }
 
 /**
@@ -44,95 +64,134 @@ export interface KeySources {
  * made, with a new key in it.
  *
  * @throws {InputError} KEY_INVALID when what is there is no private key, or the file can't be read or written; CONFIG_INVALID when there is no folder to keep it in.
+ * @throws {CvmError} When a bunker can't be reached or says no.
  */
 export async function loadOrCreateKey(sources: KeySources): Promise<StoredKey> {
-  const { file, defaultFile, env } = sources;
-  const variable = env.get(KEY_VARIABLE);
-  if (file === undefined && variable !== undefined && variable !== "") {
-    return { signer: signerOf(variable, KEY_VARIABLE), source: KEY_VARIABLE, created: false };
-  }
-  const path = file ?? await defaultFile();
-  return await readKeyFile(path) ?? await createKeyFile(path);
-}
-
-/** The private key of a file. */
-export interface PrivateKeyOfFile {
-  /** The key, to be overwritten when it is not needed any more. */
-  readonly key: Uint8Array;
-  /** What the user should know about the file. */
-  readonly warning?: string;
+  return await loadKey(sources) ?? await createKeyFile(sources);
 }
 
 /**
- * Reads the private key of a file.
+ * The same as {@linkcode loadOrCreateKey}, but makes none.
  *
- * @returns The key; `undefined` when there is no such file.
- * @throws {InputError} KEY_INVALID when it can't be read or holds no private key.
+ * @returns The key; `undefined` when there is none.
  */
-export async function readPrivateKey(path: string): Promise<PrivateKeyOfFile | undefined> {
-  let text: string;
-  let mode: number | null;
+export async function loadKey(sources: KeySources): Promise<StoredKey | undefined> {
+  const found = await findKeyText(sources);
+  if (found === undefined) return undefined;
+  const { source, warning } = found;
+  const signer = isBunker(found)
+    ? await (await import("./bunker_key.ts")).openBunker(found.text, sources)
+    : signerOf(await privateKeyOf(found, sources));
+  return { signer, source, created: false, ...(warning ? { warning } : {}) };
+}
+
+/** Whether a key is in a bunker, and its address is all that there is. */
+export function isBunker({ text }: KeyText): boolean {
+  return /^\s*bunker:\/\//i.test(text);
+}
+
+/** What the file that the user named, `CVM_PRIVATE_KEY` or the default file holds. */
+export async function findKeyText(
+  { file, defaultFile, io }: Pick<KeySources, "file" | "defaultFile" | "io">,
+): Promise<KeyText | undefined> {
+  const variable = io.env.get(KEY_VARIABLE);
+  if (file !== undefined || variable === undefined || variable === "") {
+    return await readKeyFile(file ?? await defaultFile());
+  }
+  return { text: variable, source: KEY_VARIABLE };
+}
+
+/**
+ * The private key that a text holds.
+ *
+ * @returns 32 bytes.
+ * @throws {InputError} KEY_INVALID when it holds none, as the address of a bunker does, or its password is wrong.
+ */
+export async function privateKeyOf(
+  key: KeyText,
+  options: Pick<KeySources, "io" | "passwordFile">,
+): Promise<Uint8Array> {
+  const { text, source } = key;
+  const what = source === KEY_VARIABLE ? source : `the key file ${source}`;
+  if (isBunker(key)) {
+    throw new InputError("KEY_INVALID", `${what}: the private key is in a bunker, and stays there`);
+  }
+  if (isEncryptedKey(text)) return await decryptKey(text, { ...options, what });
   try {
-    const info = await Deno.stat(path);
-    if (!info.isFile) throw keyError(path, "it is not a file");
-    if (info.size > MAX_KEY_FILE_BYTES) throw keyError(path, "it is too long for a key");
-    mode = info.mode;
-    text = await Deno.readTextFile(path);
+    return parsePrivateKey(text);
+  } catch (cause) {
+    throw new InputError("KEY_INVALID", `${what}: ${textOf(cause)}`, { cause });
+  }
+}
+
+/**
+ * Reads a key file.
+ *
+ * @returns What it holds; `undefined` when there is no such file.
+ * @throws {InputError} KEY_INVALID when it can't be read.
+ */
+export async function readKeyFile(path: string): Promise<KeyText | undefined> {
+  try {
+    const { isFile, size, mode } = await Deno.stat(path);
+    if (!isFile) throw keyError(path, "it is not a file");
+    if (size > MAX_KEY_FILE_BYTES) throw keyError(path, "it is too long for a key");
+    const text = await Deno.readTextFile(path);
+    if (mode === null || (mode & 0o077) === 0) return { text, source: path };
+    const warning = `others can read the key file ${path}; run: chmod 600 ${path}`;
+    return { text, source: path, warning };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     if (error instanceof CvmError) throw error;
     throw keyError(path, textOf(error), error);
   }
-  const open = mode !== null && (mode & 0o077) !== 0;
-  return {
-    key: parseAt(text, `the key file ${path}`),
-    ...(open ? { warning: `others can read the key file ${path}; run: chmod 600 ${path}` } : {}),
-  };
-}
-
-async function readKeyFile(path: string): Promise<StoredKey | undefined> {
-  const found = await readPrivateKey(path);
-  if (found === undefined) return undefined;
-  const { key, warning } = found;
-  try {
-    const signer = new PrivateKeySigner(key);
-    return { signer, source: path, created: false, ...(warning === undefined ? {} : { warning }) };
-  } finally {
-    key.fill(0);
-  }
 }
 
 /**
- * Makes a key and writes it to a file of mode 0600 that must not exist.
+ * Writes a key to a file of mode 0600 that must not exist.
  *
  * @throws {InputError} KEY_INVALID when the file is there already or can't be written.
  */
-export async function writeNewKeyFile(path: string): Promise<StoredKey> {
-  const key = generateKey();
+export async function writeNewKeyFile(path: string, text: string): Promise<void> {
   try {
     await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await Deno.writeTextFile(path, formatNsec(key) + "\n", { createNew: true, mode: 0o600 });
-    return { signer: new PrivateKeySigner(key), source: path, created: true };
+    await Deno.writeTextFile(path, text.trim() + "\n", { createNew: true, mode: 0o600 });
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw keyError(path, "it exists already, and a key is never overwritten", error);
     }
     throw keyError(path, textOf(error), error);
-  } finally {
-    key.fill(0);
+  }
+}
+
+/**
+ * Puts the same key in another form in the place of a key file, in one step.
+ *
+ * @throws {InputError} KEY_INVALID when it can't be written; the file is then as it was.
+ */
+export async function replaceKeyFile(path: string, text: string): Promise<void> {
+  const target = await Deno.realPath(path);
+  const draft = `${target}.${crypto.randomUUID()}`;
+  await writeNewKeyFile(draft, text);
+  try {
+    await Deno.rename(draft, target);
+  } catch (error) {
+    await Deno.remove(draft);
+    throw keyError(path, textOf(error), error);
   }
 }
 
 /** Makes the file in one step: of two programs that come at the same time, both get the key of the first. */
-async function createKeyFile(path: string): Promise<StoredKey> {
+async function createKeyFile(sources: KeySources): Promise<StoredKey> {
+  const path = sources.file ?? await sources.defaultFile();
+  const key = generateKey();
   const draft = `${path}.${crypto.randomUUID()}`;
-  const stored = await writeNewKeyFile(draft);
+  await writeNewKeyFile(draft, formatNsec(key));
   try {
     await Deno.link(draft, path);
-    return { ...stored, source: path };
+    return { signer: signerOf(key), source: path, created: true };
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw keyError(path, textOf(error), error);
-    const winner = await readKeyFile(path);
+    const winner = await loadKey({ ...sources, file: path });
     if (winner === undefined) throw keyError(path, "it vanished while it was read", error);
     return winner;
   } finally {
@@ -140,20 +199,11 @@ async function createKeyFile(path: string): Promise<StoredKey> {
   }
 }
 
-function signerOf(text: string, where: string): PrivateKeySigner {
-  const key = parseAt(text, where);
+function signerOf(key: Uint8Array): PrivateKeySigner {
   try {
     return new PrivateKeySigner(key);
   } finally {
     key.fill(0);
-  }
-}
-
-function parseAt(text: string, where: string): Uint8Array {
-  try {
-    return parsePrivateKey(text);
-  } catch (error) {
-    throw new InputError("KEY_INVALID", `${where}: ${textOf(error)}`, { cause: error });
   }
 }
 

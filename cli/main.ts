@@ -1,10 +1,9 @@
 /**
- * The `cvm` program: nothing but the process around {@linkcode runCli}.
+ * The `cvm` program: nothing but the process around `runCli()` of `app.ts`.
  *
  * @module
  */
-import process from "node:process";
-import { runCli } from "./app.ts";
+import { helpPage } from "./help_pages.ts";
 import { Interrupt, type TextSink } from "./io.ts";
 
 function sink(stream: typeof Deno.stdout | typeof Deno.stderr): TextSink {
@@ -24,7 +23,23 @@ function sink(stream: typeof Deno.stdout | typeof Deno.stderr): TextSink {
   };
 }
 
+async function ask(question: string): Promise<string> {
+  const { promptSecret } = await import("./prompt_secret.ts");
+  return await promptSecret(question, { terminal: Deno.stdin, shown: sink(Deno.stderr) });
+}
+
+/** Loads the rest of the program. Deno reads all that a literal specifier leads to, also for who only asks for help. */
+async function loadCli(): Promise<typeof import("./app.ts")> {
+  return await import(new URL("./app.ts", import.meta.url).href);
+}
+
 if (import.meta.main) {
+  const colours = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
+  const page = helpPage(Deno.args, colours);
+  if (page !== undefined) {
+    await sink(Deno.stdout).write(page);
+    Deno.exit(0);
+  }
   const stop = new AbortController();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
@@ -35,6 +50,8 @@ if (import.meta.main) {
       stop.abort(new Interrupt(name));
     });
   }
+  const { runCli } = await loadCli();
+  const { default: process } = await import("node:process");
   const exitCode = await runCli(Deno.args, {
     stdin: Deno.stdin.readable,
     stdinIsTerminal: Deno.stdin.isTerminal(),
@@ -43,6 +60,7 @@ if (import.meta.main) {
     env: { get: (name) => Deno.env.get(name), all: () => Deno.env.toObject() },
     signal: stop.signal,
     parentPid: () => process.ppid,
+    ...(Deno.stdin.isTerminal() ? { promptSecret: ask } : {}),
   });
   Deno.exit(exitCode);
 }

@@ -19,6 +19,10 @@ export interface OutputArguments {
   readonly format: Format;
   /** How much is logged. */
   readonly logLevel: LogLevel;
+  /** The configuration file to read in the place of others. */
+  readonly config?: string;
+  /** Whether to show the settings instead of running. */
+  readonly printConfig: boolean;
 }
 
 /** Options of commands that speak MCP over Nostr. */
@@ -27,6 +31,8 @@ export interface NetworkArguments {
   readonly relay: readonly string[];
   /** The file of the private key. */
   readonly keyFile?: string;
+  /** The file of the password of an encrypted key. */
+  readonly passwordFile?: string;
   /** Whether messages are encrypted. */
   readonly encryption: "optional" | "required" | "disabled";
   /** Which gift wraps are used. */
@@ -59,6 +65,17 @@ export function outputOptions() {
       }),
       "warning",
     ),
+    config: optional(option("--config", string({ metavar: "FILE" }), {
+      description:
+        message`The configuration file to read, in the place of cvm.json in the working directory and your own file.`,
+    })),
+    printConfig: withDefault(
+      flag("--print-config", {
+        description:
+          message`Show each setting and where its value comes from, and do nothing else.`,
+      }),
+      false,
+    ),
   });
 }
 
@@ -70,8 +87,9 @@ export function networkOptions() {
     })),
     keyFile: optional(option("--key-file", string({ metavar: "FILE" }), {
       description:
-        message`The file of the private key; made, readable by you alone, when it is not there. Keys are never taken from the command line; CVM_PRIVATE_KEY may hold one.`,
+        message`The file of the private key (nsec, hex or ncryptsec) or of a bunker's address (bunker://…); made, readable by you alone, when it is not there. Keys are never taken from the command line; CVM_PRIVATE_KEY may hold one.`,
     })),
+    passwordFile: optional(passwordFileOption()),
     encryption: withDefault(
       option("--encryption", choice(["optional", "required", "disabled"], { metavar: "MODE" }), {
         description: message`Whether messages are encrypted: optional, required or disabled.`,
@@ -92,6 +110,14 @@ export function networkOptions() {
       }),
       5_000,
     ),
+  });
+}
+
+/** Names the file of a password. */
+export function passwordFileOption() {
+  return option("--password-file", string({ metavar: "FILE" }), {
+    description:
+      message`The file of the password of an encrypted key (ncryptsec). CVM_KEY_PASSWORD may hold it; else it is asked for.`,
   });
 }
 

@@ -31,7 +31,7 @@ function findFolder(env: Environment): string | undefined {
   return home ? join(home, ".config", "cvm") : undefined;
 }
 
-/** The configuration file; `undefined` when the environment does not say where it would be. */
+/** The user's configuration file; `undefined` when the environment does not say where it would be. */
 export function configFile(env: Environment): string | undefined {
   const folder = findFolder(env);
   return folder === undefined ? undefined : join(folder, "config.json");
@@ -48,6 +48,9 @@ export function replayFile(publicKey: string, env: Environment): string | undefi
   const folder = findFolder(env);
   return folder === undefined ? undefined : join(folder, "replay", `${publicKey}.db`);
 }
+
+/** The configuration file of a project, in its folder. */
+export const PROJECT_FILE = "cvm.json";
 
 /** The file of the key with which `cvm` visits servers. */
 export function clientKeyFile(env: Environment): string {

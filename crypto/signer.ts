@@ -6,7 +6,23 @@
  */
 import type { EventTemplate, NostrEvent } from "./event.ts";
 
-/** A holder of a key, in the shape of NIP-07's `window.nostr`. */
+/**
+ * A holder of a key, in the shape of NIP-07's `window.nostr`: in a browser, what an extension puts
+ * there is a signer as it is, provided that it has `nip44`, or encryption is `disabled`.
+ *
+ * @example
+ * ```ts
+ * import type { Signer } from "@cvm/toolkit/crypto";
+ * import { NostrClientTransport } from "@cvm/toolkit/transport/client";
+ *
+ * // In a page: connect(window, "nprofile1…")
+ * function connect(browser: { nostr?: Signer }, server: string): NostrClientTransport {
+ *   if (browser.nostr === undefined) throw new Error("there is no NIP-07 extension");
+ *   return new NostrClientTransport({ signer: browser.nostr, server });
+ * }
+ * console.assert(typeof connect === "function");
+ * ```
+ */
 export interface Signer {
   /** The public key, 64 lower-case hex digits. */
   getPublicKey(): Promise<string>;

@@ -113,4 +113,6 @@ export type {
   Transport,
   TransportSendOptions,
 } from "./types.ts";
+export { type BunkerAddress, parseBunkerAddress } from "./signer/bunker_address.ts";
+export { BunkerSigner, type BunkerSignerOptions } from "./signer/bunker_signer.ts";
 export type { Tags } from "./wire/tags.ts";

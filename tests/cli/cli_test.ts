@@ -56,9 +56,9 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
     [[], 2, "Error"],
     [["nonsense"], 2, "nonsense"],
     [["gateway"], 2, "which command"],
-    [["gateway", "--relai", NO_RELAY, "--", "cat"], 2, "`--relay`"],
-    [["inspect", STRANGER, "--frmat", "json"], 2, "`--format`"],
-    [["keys", "shwo"], 2, "`show`"],
+    [["gateway", "--relai", NO_RELAY, "--", "cat"], 2, '"--relay"'],
+    [["inspect", STRANGER, "--frmat", "json"], 2, '"--format"'],
+    [["keys", "shwo"], 2, '"show"'],
     [["inspect", "not a key"], 2, "Not a server"],
     [["inspect", "some-alias"], 2, "some-alias"],
     [["proxy", "nsec1qqq"], 2, "private key"],
@@ -141,11 +141,43 @@ Deno.test("cvm needs no home folder when the key comes from elsewhere", async ()
   assertStringIncludes(homeless.err, "--key-file");
 });
 
+Deno.test("F30: a name that does not exist gets the one that was probably meant", async () => {
+  await using folder = await temporaryFolder();
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [["gatway"], "gateway"],
+    [["inspect", "--relya", "x"], "--relay"],
+    [["inspect", "x", "--formt=json"], "--format"],
+    [["proxy", "x", "--htp", "1"], "--http"],
+    [["relay", "--prot", "1"], "--port"],
+    [["keys", "generat"], "generate"],
+    [["keys", "nonsense"], "generate"],
+    [["keys"], "generate"],
+    [["config", "shwo"], "show"],
+    [["config", "show", "gatway"], "gateway"],
+    [[], "gateway"],
+  ];
+  for (const [args, meant] of cases) {
+    for (const format of ["text", "json"]) {
+      const { code, out, err } = await cvm([...args, "--format", format], folder.path);
+      assertEquals([code, out], [2, ""], args.join(" "));
+      const text = format === "json" ? JSON.parse(err).error.message : err;
+      assert(text.includes(meant), `cvm ${args.join(" ")}: ${text}`);
+      assertEquals(format === "json" && err.trim().includes("\n"), false);
+    }
+  }
+});
+
 Deno.test("cvm --version and --help print to standard output and end with 0", async () => {
   await using folder = await temporaryFolder();
   const version = await cvm(["--version"], folder.path);
   assertMatch(version.out, /^\d+\.\d+\.\d+\n$/);
-  for (const args of [["--help"], ["help", "gateway"], ["inspect", "--help"]]) {
+  for (
+    const args of [["--help"], ["help", "gateway"], ["inspect", "--help"], ["keys", "--help"], [
+      "config",
+      "set",
+      "--help",
+    ]]
+  ) {
     const help = await cvm(args, folder.path);
     assertEquals([help.code, help.err], [0, ""]);
     assertStringIncludes(help.out, "Usage:");

@@ -17,6 +17,8 @@ async function compile(folder: string): Promise<string | undefined> {
       "--no-lock",
       "--no-check",
       ...permissions,
+      "--include",
+      "cli/app.ts",
       "--output",
       program,
       "cli/main.ts",

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { ChildProcessTransport } from "../../cli/child_process.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
-import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { formatNsec, generateKey, PrivateKeySigner } from "../../crypto/mod.ts";
 import { isAlive, serverCommand, temporaryFolder, until } from "./helpers.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
@@ -163,4 +163,35 @@ Deno.test("cvm relay runs until it is interrupted, and keeps events in a file", 
   await relay.endInput();
   assertEquals(await relay.ended(), 130);
   assert((await Deno.stat(`${folder.path}/relay.db`)).isFile);
+});
+
+Deno.test("cvm keys import asks in a terminal, and shows nothing of what is typed", async () => {
+  await using folder = await temporaryFolder();
+  const probe = await new Deno.Command("script", { args: ["--version"], stdout: "null" }).output()
+    .catch(() => undefined);
+  if (probe?.success !== true) {
+    console.log("SKIPPED: there is no `script` (util-linux) to make a terminal with");
+    return;
+  }
+  const nsec = formatNsec(generateKey());
+  const command = [...PROGRAM, "keys", "import"].join(" ");
+  const child = new Deno.Command("script", {
+    args: ["--quiet", "--return", "--command", command, "/dev/null"],
+    env: { XDG_CONFIG_HOME: folder.path },
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  let shown = "";
+  const writer = child.stdin.getWriter();
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    if (!shown.includes("bunker:") && `${shown}${text}`.includes("bunker:")) {
+      await writer.write(new TextEncoder().encode(`${nsec}\r`));
+    }
+    shown += text;
+  }
+  await writer.close().catch(() => undefined); // the program has ended, and its input with it
+  assertEquals((await child.status).code, 0, shown);
+  assert(!shown.includes("nsec1"), shown);
+  const file = `${folder.path}/cvm/keys/client.key`;
+  assertEquals(await Deno.readTextFile(file), `${nsec}\n`);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { parseConfig } from "../../cli/config.ts";
+import type { Config } from "../../cli/config.ts";
 import { resolveServer } from "../../cli/server_address.ts";
 import { formatNprofile, formatNpub, PrivateKeySigner } from "../../crypto/mod.ts";
 import { InputError } from "../../errors.ts";
@@ -17,8 +17,13 @@ function web(answer: (url: string, init?: RequestInit) => Response | Promise<Res
   return { asked, fetch };
 }
 
-const config = (aliases: Record<string, string> = {}) =>
-  parseConfig(JSON.stringify({ aliases }), "/config.json");
+const config = (aliases: Record<string, string> = {}): Config => ({
+  file: "/config.json",
+  aliases: new Map(Object.entries(aliases)),
+  relays: undefined,
+  relaysFrom: "",
+  files: [],
+});
 
 Deno.test("F34: resolveServer() finds the same server by each of its names", async () => {
   const { fetch, asked } = web(() =>

@@ -185,7 +185,8 @@ export class Inbox {
       const wrapKind = event.kind as GiftWrapKind;
       return { event: inner, message: parseMessage(inner.content), wrapKind };
     } catch (error) {
-      if (error instanceof CvmError) {
+      // A signer that refuses may have been given nonsense; one that is silent reads nothing at all.
+      if (error instanceof CvmError && error.code !== "SIGNER_NOT_ANSWERING") {
         logger.debug("dropped an event: {reason}", { reason: error.message });
       } else {
         onError(error instanceof Error ? error : new Error(String(error)));

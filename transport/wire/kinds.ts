@@ -27,3 +27,5 @@ export const NOTE_KIND = 1;
 export const COMMENT_KIND = 1111;
 /** A request to delete events (NIP-09). */
 export const DELETION_KIND = 5;
+/** A message between an application and its remote signer; ephemeral (NIP-46). */
+export const BUNKER_KIND = 24133;

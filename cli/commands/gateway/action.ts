@@ -30,11 +30,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const output = new Output(io, args.format);
   const allowed = args.allow.map(parseAllowed);
   const upstream = await prepareUpstream(args, io);
-  const config = await loadConfig(io.env);
+  const config = await loadConfig(io);
   const key = await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: () => gatewayKeyFile(args.target, io.env),
-    env: io.env,
+    io,
+    passwordFile: args.passwordFile,
+    connectTimeoutMs: args.connectTimeoutMs,
   });
   if (key.warning !== undefined) await output.warn(key.warning);
   using replayMemory = await openReplayFile(key, io, output);

@@ -1,102 +1,186 @@
 /**
- * `cvm keys`: makes keys and shows them in all their forms.
+ * `cvm keys`: makes keys, keeps them and shows them in all their forms.
  *
  * @module
  */
 import { generateKey, getPublicKey } from "../../../crypto/mod.ts";
-import {
-  formatNprofile,
-  formatNpub,
-  formatNsec,
-  parsePrivateKey,
-  parsePublicKey,
-} from "../../../crypto/keys.ts";
+import { formatNprofile, formatNpub, formatNsec, parsePublicKey } from "../../../crypto/keys.ts";
 import { InputError } from "../../../errors.ts";
+import { parseBunkerAddress } from "../../../transport/signer/bunker_address.ts";
 import { normalizeRelayUrl } from "../../../transport/relay/url.ts";
+import { encryptKey, isEncryptedKey } from "../../encrypted_key.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
-import { readPrivateKey, writeNewKeyFile } from "../../key_store.ts";
+import {
+  findKeyText,
+  isBunker,
+  loadKey,
+  privateKeyOf,
+  readKeyFile,
+  replaceKeyFile,
+  writeNewKeyFile,
+} from "../../key_store.ts";
 import { Output } from "../../output.ts";
 import { clientKeyFile } from "../../paths.ts";
-import type { KeysGenerateArguments, KeysShowArguments } from "./command.ts";
+import type {
+  KeysArguments,
+  KeysConvertArguments,
+  KeysGenerateArguments,
+  KeysImportArguments,
+  KeysShowArguments,
+} from "./command.ts";
 
 /** A longer input holds something else than a key, in characters. */
 const MAX_INPUT_LENGTH = 4_096;
 
-/** Makes a key, in a file or on standard output. */
-export async function runKeysGenerate(args: KeysGenerateArguments, io: CliIo): Promise<void> {
-  const output = new Output(io, args.format);
-  if (args.print) {
-    if (args.keyFile !== undefined) {
-      throw new UsageError("--print keeps nothing: leave --key-file out");
-    }
-    const key = generateKey();
-    const nsec = formatNsec(key);
-    await output.note(`npub: ${formatNpub(getPublicKey(key))}`);
-    return await output.result({ nsec, npub: formatNpub(getPublicKey(key)) }, () => nsec);
+/** Does what was asked for. */
+export async function runKeys(args: KeysArguments, io: CliIo): Promise<void> {
+  switch (args.command) {
+    case "keys generate":
+      return await generate(args, io);
+    case "keys show":
+      return await show(args, io);
+    case "keys import":
+      return await importKey(args, io);
+    default:
+      return await convert(args, io);
   }
+}
+
+/** Makes a key, in a file or on standard output. */
+async function generate(args: KeysGenerateArguments, io: CliIo): Promise<void> {
+  const output = new Output(io, args.format);
+  if (args.print && args.keyFile !== undefined) {
+    throw new UsageError("--print keeps nothing: leave --key-file out");
+  }
+  const key = generateKey();
+  const publicKey = getPublicKey(key);
+  const npub = formatNpub(publicKey);
   const file = args.keyFile ?? clientKeyFile(io.env);
-  const { signer } = await writeNewKeyFile(file);
-  const npub = formatNpub(signer.pubkey);
+  const what = args.print ? "the new key" : `the key file ${file}`;
+  const { passwordFile } = args;
+  const text = args.encrypt ? await encryptKey(key, { io, passwordFile, what }) : formatNsec(key);
+  if (args.print) {
+    await output.note(`npub: ${npub}`);
+    const name = args.encrypt ? "ncryptsec" : "nsec";
+    return await output.result({ [name]: text, npub }, () => text);
+  }
+  await writeNewKeyFile(file, text);
   await output.note(`the private key is in ${file}`);
-  await output.result({ npub, publicKey: signer.pubkey, file }, () => npub);
+  await output.result({ npub, publicKey, file }, () => npub);
 }
 
 /** Shows a key in all its forms. */
-export async function runKeysShow(args: KeysShowArguments, io: CliIo): Promise<void> {
+async function show(args: KeysShowArguments, io: CliIo): Promise<void> {
   const { key, keyFile, secret } = args;
   if (key !== undefined && (keyFile !== undefined || secret)) {
     throw new UsageError("a public key needs neither --key-file nor --secret");
   }
-  if (key !== undefined && /^\s*(nostr:)?nsec1/i.test(key)) {
+  if (key !== undefined && /^\s*(nostr:)?(nsec1|ncryptsec1|bunker:)/i.test(key)) {
     throw new UsageError(
       "a private key was given on the command line, where other programs can read it; " +
         "put it in a file or pipe it in: cvm keys show --key-file -",
     );
   }
   const output = new Output(io, args.format);
-  const privateKey = key === undefined ? await readKey(keyFile, io, output) : undefined;
-  const publicKey = privateKey === undefined ? parsePublicKey(key ?? "") : getPublicKey(privateKey);
-  const relays = args.relay.map(normalizeRelayUrl);
-  const forms: Record<string, string> = {
-    hex: publicKey,
-    npub: formatNpub(publicKey),
-    nprofile: formatNprofile(publicKey, relays),
-    ...(secret && privateKey ? { nsec: formatNsec(privateKey) } : {}),
-  };
-  privateKey?.fill(0);
+  const forms = key === undefined
+    ? await formsOfOwnKey(args, { io, output })
+    : formsOf(parsePublicKey(key), args.relay);
   await output.result(
     forms,
     () => Object.entries(forms).map(([name, value]) => `${name.padEnd(9)}${value}`).join("\n"),
   );
 }
 
-async function readKey(
-  keyFile: string | undefined,
-  io: CliIo,
-  output: Output,
-): Promise<Uint8Array> {
-  if (keyFile === "-") return parsePrivateKey(await readInput(io));
-  const file = keyFile ?? clientKeyFile(io.env);
-  const found = await readPrivateKey(file);
-  if (found === undefined) {
-    throw new InputError(
-      "KEY_INVALID",
-      `there is no key file ${file}; make one with: cvm keys generate`,
-    );
+async function formsOfOwnKey(
+  args: KeysShowArguments,
+  { io, output }: { readonly io: CliIo; readonly output: Output },
+): Promise<Record<string, string>> {
+  const { keyFile: file, passwordFile, secret, relay } = args;
+  const sources = { file, defaultFile: () => clientKeyFile(io.env), io, passwordFile };
+  const found = file === "-"
+    ? { text: await readInput(io), source: "standard input" }
+    : await findKeyText(sources) ?? noKeyFile(file ?? sources.defaultFile());
+  if ("warning" in found && found.warning !== undefined) await output.warn(found.warning);
+  if (isBunker(found) && !secret && file !== "-") {
+    const stored = await loadKey(sources);
+    if (stored === undefined) return noKeyFile(found.source);
+    return { ...formsOf(stored.signer.pubkey, relay), signer: "bunker" };
   }
-  if (found.warning !== undefined) await output.warn(found.warning);
-  return found.key;
+  const privateKey = await privateKeyOf(found, { io, passwordFile });
+  const nsec: Record<string, string> = secret ? { nsec: formatNsec(privateKey) } : {};
+  return { ...formsOf(getPublicKey(privateKey), relay), ...nsec };
 }
 
-async function readInput(io: CliIo): Promise<string> {
-  const decoder = new TextDecoder();
+function formsOf(publicKey: string, relays: readonly string[]): Record<string, string> {
+  return {
+    hex: publicKey,
+    npub: formatNpub(publicKey),
+    nprofile: formatNprofile(publicKey, relays.map(normalizeRelayUrl)),
+  };
+}
+
+/** Keeps a key that comes from a file, standard input or a prompt. */
+async function importKey(args: KeysImportArguments, io: CliIo): Promise<void> {
+  const { from, passwordFile } = args;
+  const output = new Output(io, args.format);
+  const file = args.keyFile ?? clientKeyFile(io.env);
+  const given = from === undefined || from === "-"
+    ? { text: await readInput(io, from), source: "what was given" }
+    : await readKeyFile(from) ?? noKeyFile(from);
+  const what = `the key file ${file}`;
+  if (isBunker(given) || isEncryptedKey(given.text)) {
+    if (args.encrypt) throw new UsageError("--encrypt is for a private key that is not encrypted");
+    if (isBunker(given)) parseBunkerAddress(given.text);
+    await writeNewKeyFile(file, given.text);
+    await output.note(`it is in ${file}`);
+    return await output.result({ file }, () => file);
+  }
+  const key = await privateKeyOf(given, { io, passwordFile });
+  const text = args.encrypt ? await encryptKey(key, { io, passwordFile, what }) : formatNsec(key);
+  await writeNewKeyFile(file, text);
+  const publicKey = getPublicKey(key);
+  const npub = formatNpub(publicKey);
+  await output.note(`the private key is in ${file}`);
+  await output.result({ npub, publicKey, file }, () => npub);
+}
+
+/** Puts a key file under a password, or takes it off. */
+async function convert(args: KeysConvertArguments, io: CliIo): Promise<void> {
+  const { passwordFile } = args;
+  const file = args.keyFile ?? clientKeyFile(io.env);
+  const found = await readKeyFile(file) ?? noKeyFile(file);
+  const isEncrypting = args.command === "keys encrypt";
+  if (isEncryptedKey(found.text) === isEncrypting) {
+    const state = isEncrypting ? "encrypted already" : "not encrypted";
+    throw new InputError("KEY_INVALID", `the key file ${file} is ${state}`);
+  }
+  const key = await privateKeyOf(found, { io, passwordFile });
+  const what = `the key file ${file}`;
+  const text = isEncrypting ? await encryptKey(key, { io, passwordFile, what }) : formatNsec(key);
+  await replaceKeyFile(file, text);
+  const npub = formatNpub(getPublicKey(key));
+  await new Output(io, args.format).result({ npub, file, encrypted: isEncrypting }, () => npub);
+}
+
+/** What is typed at the prompt, or comes in on standard input. */
+async function readInput(io: CliIo, from?: string): Promise<string> {
+  if (from === undefined && io.promptSecret !== undefined) {
+    return await io.promptSecret("Private key (nsec, hex, ncryptsec) or bunker://…: ");
+  }
   let text = "";
-  for await (const chunk of io.stdin) {
-    text += decoder.decode(chunk, { stream: true });
+  for await (const part of io.stdin.pipeThrough(new TextDecoderStream())) {
+    text += part;
     if (text.length > MAX_INPUT_LENGTH) {
       throw new InputError("KEY_INVALID", "standard input is too long for a key");
     }
   }
   return text;
+}
+
+function noKeyFile(file: string): never {
+  throw new InputError(
+    "KEY_INVALID",
+    `there is no key file ${file}; make one with: cvm keys generate`,
+  );
 }

@@ -1,0 +1,24 @@
+/**
+ * All commands of `cvm`, as parsers. Cheap to load: help needs it.
+ *
+ * @module
+ */
+import { or } from "@optique/core/constructs";
+import { configCommand } from "./commands/config/command.ts";
+import { gatewayCommand } from "./commands/gateway/command.ts";
+import { inspectCommand } from "./commands/inspect/command.ts";
+import { keysCommand } from "./commands/keys/command.ts";
+import { proxyCommand } from "./commands/proxy/command.ts";
+import { relayCommand } from "./commands/relay/command.ts";
+
+/** All commands; the three main ones first. */
+export function cvmCommand() {
+  return or(
+    gatewayCommand(),
+    proxyCommand(),
+    inspectCommand(),
+    relayCommand(),
+    keysCommand(),
+    configCommand(),
+  );
+}
