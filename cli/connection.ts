@@ -21,6 +21,8 @@ import { openWebSocket } from "./websocket.ts";
 export interface ServerRoute {
   /** Makes a transport, not started; with the visitor's key, or with another one. */
   readonly open: (signer?: Signer) => NostrClientTransport;
+  /** Makes a transport without a handshake on some relays alone, not started; for one question. */
+  readonly openOn: (relays: readonly string[]) => NostrClientTransport;
   /** The server. */
   readonly server: ResolvedServer;
   /** The key that visits it. */
@@ -28,7 +30,7 @@ export interface ServerRoute {
 }
 
 /** A way to a server that has not been gone yet. */
-export interface ServerConnection extends Omit<ServerRoute, "open"> {
+export interface ServerConnection extends Omit<ServerRoute, "open" | "openOn"> {
   /** The transport, not started. */
   readonly transport: NostrClientTransport;
 }
@@ -43,7 +45,7 @@ export async function prepareConnection(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
 ): Promise<ServerConnection> {
-  const { open, ...route } = await prepareRoute(args, io);
+  const { open, openOn: _, ...route } = await prepareRoute(args, io);
   return { ...route, transport: open() };
 }
 
@@ -82,5 +84,7 @@ export async function prepareRoute(
     pool: poolOptions(args),
   };
   const open = (signer: Signer = key.signer) => new NostrClientTransport({ ...options, signer });
-  return { open, server, key };
+  const openOn = (relays: readonly string[]) =>
+    new NostrClientTransport({ ...options, signer: key.signer, relays, stateless: true });
+  return { open, openOn, server, key };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CvmError, RelayError } from "../errors.ts";
+import { CallError, CvmError, RelayError } from "../errors.ts";
 import { exitCodeOf, isRpcError, ToolFailedError, UsageError } from "./exit_codes.ts";
 import type { CliIo, TextSink } from "./io.ts";
 import { sanitizeText, toSafeJson } from "./sanitize.ts";
@@ -102,6 +102,7 @@ export async function printError(error: unknown, io: CliIo, format: Format): Pro
       exitCode,
       ...(error instanceof RelayError ? { relays: error.failures } : {}),
       ...(isRpcError(error) ? { rpcCode: error.code, data: error.data } : {}),
+      ...(error instanceof CallError ? { rpcCode: error.rpcCode, data: error.data } : {}),
     },
   };
   await io.stderr.write(toSafeJson(line) + "\n");

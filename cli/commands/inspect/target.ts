@@ -1,0 +1,151 @@
+/**
+ * The MCP server that is looked at: on Nostr, behind a URL, or started here.
+ *
+ * @module
+ */
+// @ts-types="@modelcontextprotocol/sdk/client"
+import { Client } from "@modelcontextprotocol/sdk/client";
+import { UpstreamError } from "../../../errors.ts";
+import type { NostrClientTransport } from "../../../transport/client.ts";
+import type { Transport } from "../../../transport/types.ts";
+import { childEnvironment } from "../../child_environment.ts";
+import { ChildProcessTransport } from "../../child_process.ts";
+import { prepareRoute, type ServerRoute } from "../../connection.ts";
+import { UsageError } from "../../exit_codes.ts";
+import { HttpUpstream } from "../../http_upstream.ts";
+import type { CliIo } from "../../io.ts";
+import type { NetworkArguments, ServerArguments } from "../../options.ts";
+import { slugOf } from "../../paths.ts";
+import { sanitizeLine } from "../../sanitize.ts";
+import { VERSION } from "../../version.ts";
+import { McpSession } from "./mcp_session.ts";
+
+/** How much later than the transport the MCP client gives up, milliseconds. */
+const GRACE_MS = 1_000;
+
+/** Which server is meant. */
+export interface TargetArguments extends NetworkArguments, ServerArguments {
+  /** Whether it is started here, by the command after `--`. */
+  readonly stdio: boolean;
+  /** The URL that it is behind. */
+  readonly http?: string;
+  /** Variables of the process. */
+  readonly env: readonly string[];
+  /** The working directory of the process. */
+  readonly cwd?: string;
+  /** The command that starts it. */
+  readonly childCommand: readonly string[];
+}
+
+/** A server that has not been spoken to yet. */
+export interface Target {
+  /** What it is called in messages. */
+  readonly label: string;
+  /** The connection, not started. */
+  readonly transport: Transport;
+  /** The same connection, where the server is on Nostr. */
+  readonly nostr?: NostrClientTransport;
+  /** How it is reached on Nostr. */
+  readonly route?: ServerRoute;
+}
+
+/** A server that has been spoken to. */
+export interface ConnectedTarget extends Target, AsyncDisposable {
+  /** What can be asked. */
+  readonly session: McpSession;
+  /** How long the way there and the handshake took, in milliseconds. */
+  readonly handshakeMs: number;
+}
+
+/** Whether the options name a server beside Nostr. @throws {UsageError} When they contradict each other. */
+export function hasLocalTarget(args: TargetArguments): boolean {
+  const { stdio, http, childCommand } = args;
+  if (stdio && http !== undefined) throw new UsageError("--stdio and --http exclude each other");
+  if (stdio && childCommand.length === 0) {
+    throw new UsageError("--stdio needs the command that starts the server, after --");
+  }
+  if (!stdio && childCommand.length > 0) {
+    throw new UsageError("a command after -- is for --stdio");
+  }
+  return stdio || http !== undefined;
+}
+
+/** Prepares the connection to the server that the options and the name mean; nothing is started. */
+export async function prepareTarget(
+  args: TargetArguments,
+  server: string | undefined,
+  io: CliIo,
+): Promise<Target> {
+  if (args.http !== undefined) {
+    const url = URL.parse(args.http);
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      throw new UsageError(`--http ${args.http} is not an http: or https: URL`);
+    }
+    const bearer = io.env.get("CVM_UPSTREAM_BEARER");
+    return { label: url.origin, transport: new HttpUpstream({ url, bearer, fetch: io.fetch }) };
+  }
+  if (args.stdio) return await prepareChild(args, io);
+  const route = await prepareRoute({ ...args, server: server ?? "" }, io);
+  const nostr = route.open();
+  return { label: server ?? "", transport: nostr, nostr, route };
+}
+
+async function prepareChild(args: TargetArguments, io: CliIo): Promise<Target> {
+  const [command = "", ...rest] = args.childCommand;
+  const env = await childEnvironment({
+    env: io.env,
+    clean: false,
+    files: [],
+    assignments: args.env,
+  });
+  const label = slugOf(args.childCommand);
+  const transport = new ChildProcessTransport({
+    command,
+    args: rest,
+    env,
+    cwd: args.cwd,
+    onStderr: (line) => {
+      // Nothing is left to tell a failure to when standard error is gone.
+      io.stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
+    },
+  });
+  return { label, transport };
+}
+
+/** Speaks to a server. What has been opened is closed again when that fails. */
+export async function connectTarget(
+  target: Target,
+  { io, timeoutMs }: { readonly io: CliIo; readonly timeoutMs: number },
+): Promise<ConnectedTarget> {
+  const client = new Client({ name: "cvm-inspect", version: VERSION });
+  const stop = () => void client.close();
+  io.signal.addEventListener("abort", stop, { once: true });
+  const close = async () => {
+    io.signal.removeEventListener("abort", stop);
+    await client.close();
+    // The client closes its transport only once it is connected.
+    await target.transport.close();
+  };
+  const started = performance.now();
+  // What a local server fails with is told by `onerror` alone.
+  let failure: Error | undefined;
+  client.onerror = (error) => {
+    if (error instanceof UpstreamError) failure ??= error;
+  };
+  try {
+    await client.connect(target.transport, {
+      // Our own transport gives up first, and says why.
+      timeout: timeoutMs + (target.nostr === undefined ? 0 : GRACE_MS),
+      signal: io.signal,
+    });
+  } catch (error) {
+    await close();
+    throw failure ?? error;
+  }
+  return {
+    ...target,
+    session: new McpSession({ client, transport: target.nostr, io, timeoutMs }),
+    handshakeMs: performance.now() - started,
+    [Symbol.asyncDispose]: close,
+  };
+}
