@@ -24,6 +24,8 @@ export async function runInspect(args: InspectArguments, io: CliIo): Promise<voi
   switch (task.what) {
     case undefined:
       return await overview(args, task, io);
+    case "doctor":
+      return await (await import("./doctor.ts")).runDoctor(args, task.server, io);
     default:
       return await request(args, task, task.what, io);
   }

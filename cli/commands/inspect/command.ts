@@ -77,7 +77,7 @@ export function inspectCommand(): Parser<"sync", InspectArguments, unknown> {
         })),
         what: multiple(argument(string({ metavar: "WHAT" }), {
           description:
-            message`Nothing for an overview; or: tools, resources, templates, prompts, schema TOOL, call TOOL [key=value…], read URI, get PROMPT [key=value…], complete PROMPT ARGUMENT [VALUE], ping, raw METHOD [JSON]. Values follow the tool's JSON Schema; key:=JSON gives JSON.`,
+            message`Nothing for an overview; or: tools, resources, templates, prompts, schema TOOL, call TOOL [key=value…], read URI, get PROMPT [key=value…], complete PROMPT ARGUMENT [VALUE], ping, raw METHOD [JSON], doctor. Values follow the tool's JSON Schema; key:=JSON gives JSON.`,
         })),
       }),
       object("Not on Nostr", {
