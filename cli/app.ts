@@ -7,6 +7,8 @@
 import { or } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
+import { callCommand } from "./commands/call/command.ts";
+import { discoverCommand } from "./commands/discover/command.ts";
 import { gatewayCommand } from "./commands/gateway/command.ts";
 import { inspectCommand } from "./commands/inspect/command.ts";
 import { keysCommand } from "./commands/keys/command.ts";
@@ -20,7 +22,15 @@ import { VERSION } from "./version.ts";
 
 /** All commands; the three main ones first. */
 function cvmCommand() {
-  return or(gatewayCommand(), proxyCommand(), inspectCommand(), relayCommand(), keysCommand());
+  return or(
+    gatewayCommand(),
+    proxyCommand(),
+    inspectCommand(),
+    callCommand(),
+    discoverCommand(),
+    relayCommand(),
+    keysCommand(),
+  );
 }
 
 type Arguments = ReturnType<typeof parse>;
@@ -115,6 +125,10 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/proxy/action.ts")).runProxy(args, io);
     case "inspect":
       return await (await import("./commands/inspect/action.ts")).runInspect(args, io);
+    case "call":
+      return await (await import("./commands/call/action.ts")).runCall(args, io);
+    case "discover":
+      return await (await import("./commands/discover/action.ts")).runDiscover(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
     case "keys generate":

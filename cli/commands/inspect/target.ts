@@ -5,7 +5,7 @@
  */
 // @ts-types="@modelcontextprotocol/sdk/client"
 import { Client } from "@modelcontextprotocol/sdk/client";
-import { UpstreamError } from "../../../errors.ts";
+import { CallError, UpstreamError } from "../../../errors.ts";
 import type { NostrClientTransport } from "../../../transport/client.ts";
 import type { Transport } from "../../../transport/types.ts";
 import { childEnvironment } from "../../child_environment.ts";
@@ -22,6 +22,9 @@ import { McpSession } from "./mcp_session.ts";
 
 /** How much later than the transport the MCP client gives up, milliseconds. */
 const GRACE_MS = 1_000;
+
+/** JSON-RPC's word for an internal error. */
+const INVALID_ANSWER = -32603;
 
 /** Which server is meant. */
 export interface TargetArguments extends NetworkArguments, ServerArguments {
@@ -140,7 +143,7 @@ export async function connectTarget(
     });
   } catch (error) {
     await close();
-    throw failure ?? error;
+    throw failure ?? asCallError(error);
   }
   return {
     ...target,
@@ -148,4 +151,16 @@ export async function connectTarget(
     handshakeMs: performance.now() - started,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** An answer that is no `initialize` result is the server's fault, and no accident of ours. */
+function asCallError(error: unknown): unknown {
+  if (!(error instanceof Error) || !("issues" in error) || !Array.isArray(error.issues)) {
+    return error;
+  }
+  const wrong = error.issues.slice(0, 3).map(({ path, message }) =>
+    `${path.join(".")}: ${message}`
+  );
+  const message = `the answer is not what MCP asks for (${wrong.join("; ")})`;
+  return new CallError("initialize", { code: INVALID_ANSWER, message });
 }
