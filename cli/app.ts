@@ -7,6 +7,7 @@
 import { or } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
+import { announceCommand } from "./commands/announce/command.ts";
 import { callCommand } from "./commands/call/command.ts";
 import { discoverCommand } from "./commands/discover/command.ts";
 import { gatewayCommand } from "./commands/gateway/command.ts";
@@ -14,6 +15,7 @@ import { inspectCommand } from "./commands/inspect/command.ts";
 import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
+import { reviewCommand } from "./commands/review/command.ts";
 import { EXIT } from "./exit_codes.ts";
 import { type CliIo, Interrupt } from "./io.ts";
 import { withLogging } from "./logging.ts";
@@ -28,6 +30,8 @@ function cvmCommand() {
     inspectCommand(),
     callCommand(),
     discoverCommand(),
+    reviewCommand(),
+    announceCommand(),
     relayCommand(),
     keysCommand(),
   );
@@ -129,6 +133,13 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/call/action.ts")).runCall(args, io);
     case "discover":
       return await (await import("./commands/discover/action.ts")).runDiscover(args, io);
+    case "review":
+      return await (await import("./commands/review/action.ts")).runReview(args, io);
+    case "announce preview":
+    case "announce publish":
+    case "announce show":
+    case "announce delete":
+      return await (await import("./commands/announce/action.ts")).runAnnounce(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
     case "keys generate":

@@ -79,40 +79,53 @@ export async function prepareTarget(
   server: string | undefined,
   io: CliIo,
 ): Promise<Target> {
-  if (args.http !== undefined) {
-    const url = URL.parse(args.http);
-    if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new UsageError(`--http ${args.http} is not an http: or https: URL`);
-    }
-    const bearer = io.env.get("CVM_UPSTREAM_BEARER");
-    return { label: url.origin, transport: new HttpUpstream({ url, bearer, fetch: io.fetch }) };
+  const { http, stdio, childCommand } = args;
+  if (http !== undefined || stdio) {
+    const words = http === undefined ? childCommand : [http];
+    const { label, open } = await prepareLocal({ ...args, words, isUrl: !stdio }, io);
+    return { label, transport: open() };
   }
-  if (args.stdio) return await prepareChild(args, io);
   const route = await prepareRoute({ ...args, server: server ?? "" }, io);
   const nostr = route.open();
   return { label: server ?? "", transport: nostr, nostr, route };
 }
 
-async function prepareChild(args: TargetArguments, io: CliIo): Promise<Target> {
-  const [command = "", ...rest] = args.childCommand;
-  const env = await childEnvironment({
-    env: io.env,
-    clean: false,
-    files: [],
-    assignments: args.env,
-  });
-  const label = slugOf(args.childCommand);
-  const transport = new ChildProcessTransport({
-    command,
-    args: rest,
-    env,
-    cwd: args.cwd,
-    onStderr: (line) => {
-      // Nothing is left to tell a failure to when standard error is gone.
-      io.stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
-    },
-  });
-  return { label, transport };
+/** A server that is not on Nostr. */
+export interface LocalTarget {
+  /** A command and its arguments, or one URL. */
+  readonly words: readonly string[];
+  /** Whether it is a URL. */
+  readonly isUrl: boolean;
+  /** Variables of the process. */
+  readonly env: readonly string[];
+  /** The working directory of the process. */
+  readonly cwd?: string;
+}
+
+/** Prepares connections to a server that is not on Nostr: to a URL, or to a process for each. */
+export async function prepareLocal(
+  { words, isUrl, env: assignments, cwd }: LocalTarget,
+  io: CliIo,
+): Promise<{ readonly label: string; readonly open: () => Transport }> {
+  const [command = "", ...rest] = words;
+  if (isUrl) {
+    const url = URL.parse(command);
+    if (url === null || !/^https?:$/.test(url.protocol)) {
+      throw new UsageError(`${command} is not an http: or https: URL`);
+    }
+    const bearer = io.env.get("CVM_UPSTREAM_BEARER");
+    return { label: url.origin, open: () => new HttpUpstream({ url, bearer, fetch: io.fetch }) };
+  }
+  const env = await childEnvironment({ env: io.env, clean: false, files: [], assignments });
+  const label = slugOf(words);
+  const onStderr = (line: string) => {
+    // Nothing is left to tell a failure to when standard error is gone.
+    io.stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
+  };
+  return {
+    label,
+    open: () => new ChildProcessTransport({ command, args: rest, env, cwd, onStderr }),
+  };
 }
 
 /** Speaks to a server. What has been opened is closed again when that fails. */
