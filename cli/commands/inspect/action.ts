@@ -26,6 +26,14 @@ export async function runInspect(args: InspectArguments, io: CliIo): Promise<voi
       return await overview(args, task, io);
     case "doctor":
       return await (await import("./doctor.ts")).runDoctor(args, task.server, io);
+    case "diff": {
+      const { runDiff } = await import("./diff.ts");
+      return await runDiff([task.server, task.words[0] ?? ""], args, io);
+    }
+    case "watch":
+      return await (await import("./watch.ts")).runWatch(args, io);
+    case "replay":
+      return await (await import("./watch.ts")).runReplay(task.words[0] ?? "", args, io);
     default:
       return await request(args, task, task.what, io);
   }
@@ -64,6 +72,10 @@ function checkOptions(args: InspectArguments, { what }: InspectTask): void {
   if (args.json !== undefined && what !== "call" && what !== "get") {
     throw new UsageError("--json holds the arguments of a call: use it with call or get");
   }
+  if ((args.record !== undefined || args.withKey.length > 0) && what !== "watch") {
+    throw new UsageError("--record and --with-key are for watch");
+  }
+  if (args.check && what !== "diff") throw new UsageError("--check is for diff");
   if (args.stream !== undefined && what !== "call") {
     throw new UsageError("--stream is for call");
   }

@@ -43,6 +43,12 @@ export interface InspectArguments extends NetworkArguments, ServerArguments, Out
   readonly stream?: boolean;
   /** How many pings are sent. */
   readonly pings?: number;
+  /** Further keys whose traffic is shown. */
+  readonly withKey: readonly string[];
+  /** The file that keeps the traffic. */
+  readonly record?: string;
+  /** Whether a difference is a failure. */
+  readonly check: boolean;
   /** The command that starts the server. */
   readonly childCommand: readonly string[];
 }
@@ -77,7 +83,7 @@ export function inspectCommand(): Parser<"sync", InspectArguments, unknown> {
         })),
         what: multiple(argument(string({ metavar: "WHAT" }), {
           description:
-            message`Nothing for an overview; or: tools, resources, templates, prompts, schema TOOL, call TOOL [key=value…], read URI, get PROMPT [key=value…], complete PROMPT ARGUMENT [VALUE], ping, raw METHOD [JSON], doctor. Values follow the tool's JSON Schema; key:=JSON gives JSON.`,
+            message`Nothing for an overview; or: tools, resources, templates, prompts, schema TOOL, call TOOL [key=value…], read URI, get PROMPT [key=value…], complete PROMPT ARGUMENT [VALUE], ping, raw METHOD [JSON], doctor, diff OTHER|@FILE; and without a server: watch, replay FILE. Values follow the tool's JSON Schema; key:=JSON gives JSON.`,
         })),
       }),
       object("Not on Nostr", {
@@ -101,6 +107,20 @@ export function inspectCommand(): Parser<"sync", InspectArguments, unknown> {
         childCommand: wordsAfterDashes(),
       }),
       callOptions(),
+      object("Watching and comparing", {
+        record: optional(option("--record", string({ metavar: "FILE" }), {
+          description:
+            message`Keep what watch shows in a new file, for replay. It is readable by you alone: it holds what was encrypted.`,
+        })),
+        withKey: multiple(option("--with-key", string({ metavar: "FILE" }), {
+          description:
+            message`The file of another key of yours that watch shows the traffic of. May be given several times.`,
+        })),
+        check: withDefault(
+          flag("--check", { description: message`End with 5 when diff finds a difference.` }),
+          false,
+        ),
+      }),
       object("Measuring", {
         pings: optional(option("--pings", integer({ metavar: "NUMBER", min: 0, max: 1_000 }), {
           description:
