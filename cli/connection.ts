@@ -40,6 +40,15 @@ export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOp
   return { webSocket: openWebSocket, connectTimeoutMs, fetchRelayInfo };
 }
 
+/** The key that visits servers: that of the command line or the environment, else the one that is kept. */
+export async function visitorKey(args: NetworkArguments, io: CliIo): Promise<StoredKey> {
+  return await loadOrCreateKey({
+    file: args.keyFile,
+    defaultFile: clientKeyFile(io.env),
+    env: io.env,
+  });
+}
+
 /** Prepares one connection; see {@linkcode prepareRoute}. */
 export async function prepareConnection(
   args: NetworkArguments & ServerArguments & { readonly server: string },
@@ -66,11 +75,7 @@ export async function prepareRoute(
     signal: io.signal,
     timeoutMs: args.connectTimeoutMs,
   });
-  const key = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
-    env: io.env,
-  });
+  const key = await visitorKey(args, io);
   const known = config.relays ?? DEFAULT_RELAYS;
   const options: Omit<NostrClientTransportOptions, "signer"> = {
     server: server.address,

@@ -71,7 +71,7 @@ async function preview(
   const known = await knownKey(args, io);
   const signer = known?.signer ?? PrivateKeySigner.generate();
   if (known === undefined) {
-    await output.note("cvm: there is no key yet; a new one stands in for it");
+    await output.warn("there is no key yet; a new one stands in for it");
   }
   // What a gateway publishes on a relay that nobody else can reach is what it would publish elsewhere.
   await using relay = new MemoryRelay();
@@ -104,7 +104,7 @@ async function publish(
     defaultFile: await gatewayKeyFile(args.target, io.env),
     env: io.env,
   });
-  if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
+  if (key.warning !== undefined) await output.warn(key.warning);
   await using gateway = await openGateway(args, io, {
     signer: key.signer,
     relays: await ownRelays(args, io),
@@ -118,7 +118,7 @@ async function openGateway(
   args: AnnouncePublishArguments,
   io: CliIo,
   network: {
-    readonly signer: PrivateKeySigner;
+    readonly signer: StoredKey["signer"];
     readonly relays: readonly string[];
     readonly pool: RelayPoolOptions;
   },

@@ -8,10 +8,8 @@ import { discover, type DiscoveredServer } from "../../../transport/discovery/di
 import type { PublicList } from "../../../transport/discovery/public_server.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { ageText } from "../../ages.ts";
-import { poolOptions } from "../../connection.ts";
+import { poolOptions, visitorKey } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
-import { clientKeyFile } from "../../paths.ts";
-import { loadOrCreateKey } from "../../key_store.ts";
 import { Output } from "../../output.ts";
 import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
 import { lookupRelays } from "../inspect/public_record.ts";
@@ -61,11 +59,7 @@ async function openCheck(
   args: DiscoverArguments,
   io: CliIo,
 ): Promise<OnlineCheck> {
-  const { signer } = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
-    env: io.env,
-  });
+  const { signer } = await visitorKey(args, io);
   const { timeoutMs, encryption, giftWrap } = args;
   return new OnlineCheck({
     signer,

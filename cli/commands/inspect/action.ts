@@ -10,7 +10,7 @@ import type { InspectArguments } from "./command.ts";
 import { showOverview } from "./overview.ts";
 import { inspectTarget } from "./report.ts";
 import { runRequest } from "./requests.ts";
-import { connectTarget, hasLocalTarget, prepareTarget } from "./target.ts";
+import { connectTarget, hasLocalTarget, prepareTarget, warnOfKey } from "./target.ts";
 import { type InspectTask, readWords } from "./words.ts";
 
 /** Pings of the overview, over each relay. */
@@ -44,9 +44,11 @@ async function overview(
   { server }: InspectTask,
   io: CliIo,
 ): Promise<void> {
+  const output = new Output(io, args.format);
   const target = await prepareTarget(args, server, io);
+  await warnOfKey(target, output);
   const findings = await inspectTarget(target, { args, io, pings: args.pings ?? OVERVIEW_PINGS });
-  await showOverview(findings, new Output(io, args.format));
+  await showOverview(findings, output);
   if (findings.failure !== undefined) throw findings.failure;
 }
 
@@ -56,11 +58,13 @@ async function request(
   what: string,
   io: CliIo,
 ): Promise<void> {
+  const output = new Output(io, args.format);
   const target = await prepareTarget(args, server, io);
+  await warnOfKey(target, output);
   await using connected = await connectTarget(target, { io, timeoutMs: args.timeoutMs });
   await runRequest(what, words, {
     session: connected.session,
-    output: new Output(io, args.format),
+    output,
     io,
     args,
     pings: Math.max(1, args.pings ?? 1),

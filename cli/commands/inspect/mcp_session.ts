@@ -48,6 +48,9 @@ const LISTS: Readonly<Record<ListName, { method: string; field: string; capabili
   prompts: { method: "prompts/list", field: "prompts", capability: "prompts" },
 };
 
+/** How much later than our own transport the MCP client gives up, milliseconds: the transport says why. */
+export const GRACE_MS = 500;
+
 /** JSON-RPC's word for a method that is not there. */
 const METHOD_NOT_FOUND = -32601;
 
@@ -61,6 +64,8 @@ export interface SessionOptions {
   readonly io: CliIo;
   /** How long each answer may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** Rejects when the transport finds out that nobody is there. */
+  readonly silence?: Promise<never>;
 }
 
 /** A connected server. */
@@ -71,9 +76,11 @@ export class McpSession {
   readonly transport: NostrClientTransport | undefined;
   readonly #io: CliIo;
   readonly #timeoutMs: number;
+  readonly #silence: Promise<never> | undefined;
 
   /** @param options The client and the bounds. */
-  constructor({ client, transport, io, timeoutMs }: SessionOptions) {
+  constructor({ client, transport, io, timeoutMs, silence }: SessionOptions) {
+    this.#silence = silence;
     this.client = client;
     this.transport = transport;
     this.#io = io;
@@ -112,12 +119,14 @@ export class McpSession {
     params: Record<string, unknown> | undefined,
     options: { readonly onprogress?: (step: Progress) => void } = {},
   ): Promise<Readonly<Record<string, unknown>>> {
-    return await this.client.request({ method, params }, ResultSchema, {
+    const answer = this.client.request({ method, params }, ResultSchema, {
       ...options,
-      timeout: this.#timeoutMs,
+      timeout: this.#timeoutMs + (this.transport === undefined ? 0 : GRACE_MS),
       resetTimeoutOnProgress: true,
       signal: this.#io.signal,
     });
+    // Without a handshake it is the first request that finds out that nobody is there.
+    return await Promise.race([answer, ...(this.#silence === undefined ? [] : [this.#silence])]);
   }
 
   /** All pages of a list; empty when the server does not have it. */

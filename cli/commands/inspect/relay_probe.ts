@@ -159,19 +159,22 @@ async function tryEphemeral(pool: RelayPool, options: ProbeOptions): Promise<Abi
   const probe = wrapEvent(inner, pubkey, { kind: EPHEMERAL_GIFT_WRAP_KIND, now });
   const arrived = Promise.withResolvers<string | undefined>();
   const listening = Promise.withResolvers<void>();
+  let refusal: string | undefined;
   const subscription = pool.subscribe({ kinds: [EPHEMERAL_GIFT_WRAP_KIND], "#p": [pubkey] }, {
     onEvent: ({ id }) => {
       if (id === probe.id) arrived.resolve(undefined);
     },
     onEose: () => listening.resolve(),
     onClosed: (_, reason) => {
+      refusal = `CLOSED ${reason}`;
+      if (reason.startsWith("auth-required:")) return; // the pool says who we are, and asks again
+      arrived.resolve(refusal);
       listening.resolve();
-      if (!reason.startsWith("auth-required:")) arrived.resolve(`CLOSED ${reason}`);
     },
   }, { live: true, essential: false });
   const timer = setTimeout(() => {
     listening.resolve();
-    arrived.resolve("it was taken and not delivered");
+    arrived.resolve(refusal ?? "it was taken and not delivered");
   }, timeoutMs);
   const onAbort = () => arrived.resolve("interrupted");
   signal.addEventListener("abort", onAbort, { once: true });

@@ -5,7 +5,7 @@
  */
 // @ts-types="@modelcontextprotocol/sdk/client"
 import { Client } from "@modelcontextprotocol/sdk/client";
-import { CallError, UpstreamError } from "../../../errors.ts";
+import { CallError, SessionError, UpstreamError } from "../../../errors.ts";
 import type { NostrClientTransport } from "../../../transport/client.ts";
 import type { Transport } from "../../../transport/types.ts";
 import { childEnvironment } from "../../child_environment.ts";
@@ -15,13 +15,11 @@ import { UsageError } from "../../exit_codes.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments, ServerArguments } from "../../options.ts";
+import type { Output } from "../../output.ts";
 import { slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { VERSION } from "../../version.ts";
-import { McpSession } from "./mcp_session.ts";
-
-/** How much later than the transport the MCP client gives up, milliseconds. */
-const GRACE_MS = 1_000;
+import { GRACE_MS, McpSession } from "./mcp_session.ts";
 
 /** JSON-RPC's word for an internal error. */
 const INVALID_ANSWER = -32603;
@@ -90,6 +88,11 @@ export async function prepareTarget(
   return { label: server ?? "", transport: nostr, nostr, route };
 }
 
+/** Says what the user should know about the key that visits the server. */
+export async function warnOfKey({ route }: Target, output: Output): Promise<void> {
+  if (route?.key.warning !== undefined) await output.warn(route.key.warning);
+}
+
 /** A server that is not on Nostr. */
 export interface LocalTarget {
   /** A command and its arguments, or one URL. */
@@ -145,8 +148,13 @@ export async function connectTarget(
   const started = performance.now();
   // What a local server fails with is told by `onerror` alone.
   let failure: Error | undefined;
+  const silence = Promise.withResolvers<never>();
+  silence.promise.catch(() => undefined); // told to who asks next, if anybody
   client.onerror = (error) => {
     if (error instanceof UpstreamError) failure ??= error;
+    if (error instanceof SessionError && error.code === "SERVER_NOT_ANSWERING") {
+      silence.reject(error);
+    }
   };
   try {
     await client.connect(target.transport, {
@@ -160,7 +168,13 @@ export async function connectTarget(
   }
   return {
     ...target,
-    session: new McpSession({ client, transport: target.nostr, io, timeoutMs }),
+    session: new McpSession({
+      client,
+      transport: target.nostr,
+      io,
+      timeoutMs,
+      silence: silence.promise,
+    }),
     handshakeMs: performance.now() - started,
     [Symbol.asyncDispose]: close,
   };

@@ -7,19 +7,17 @@
 import type { NostrEvent } from "../../../crypto/event.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND } from "../../../crypto/gift_wrap.ts";
 import { formatNpub } from "../../../crypto/keys.ts";
-import type { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
 import { InputError } from "../../../errors.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { MESSAGE_KIND } from "../../../transport/wire/kinds.ts";
 import { loadConfig } from "../../config.ts";
-import { poolOptions } from "../../connection.ts";
+import { poolOptions, visitorKey } from "../../connection.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
-import { loadOrCreateKey, readKeyFile } from "../../key_store.ts";
+import { readKeyFile, type StoredKey } from "../../key_store.ts";
 import type { NetworkArguments, OutputArguments } from "../../options.ts";
 import { Output } from "../../output.ts";
-import { clientKeyFile } from "../../paths.ts";
 import { toSafeJson } from "../../sanitize.ts";
 import { readInput } from "../../text_input.ts";
 import { decode, entryText, messageOf, parseEntry, type TrafficEntry } from "./traffic.ts";
@@ -117,12 +115,8 @@ function jsonOf(line: string): unknown {
 async function ownKeys(
   args: WatchArguments,
   io: CliIo,
-): Promise<ReadonlyMap<string, PrivateKeySigner>> {
-  const { signer } = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
-    env: io.env,
-  });
+): Promise<ReadonlyMap<string, StoredKey["signer"]>> {
+  const { signer } = await visitorKey(args, io);
   const signers = new Map([[signer.pubkey, signer]]);
   for (const file of args.withKey) {
     const key = await readKeyFile(file);

@@ -13,13 +13,12 @@ import { listReviews, publishReview, replyToReview } from "../../../transport/di
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { ageText } from "../../ages.ts";
 import { loadConfig } from "../../config.ts";
-import { poolOptions } from "../../connection.ts";
+import { poolOptions, visitorKey } from "../../connection.ts";
 import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
-import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
+import type { StoredKey } from "../../key_store.ts";
 import { Output } from "../../output.ts";
-import { clientKeyFile } from "../../paths.ts";
 import { sanitizeLine, sanitizeText } from "../../sanitize.ts";
 import { resolveServer } from "../../server_address.ts";
 import { readInput } from "../../text_input.ts";
@@ -111,12 +110,8 @@ function checkWords(what: string | undefined, words: readonly string[]): void {
 }
 
 async function ownKey(args: ReviewArguments, io: CliIo, output: Output): Promise<StoredKey> {
-  const key = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
-    env: io.env,
-  });
-  if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
+  const key = await visitorKey(args, io);
+  if (key.warning !== undefined) await output.warn(key.warning);
   return key;
 }
 

@@ -50,6 +50,7 @@ const TOOLS = [
   { name: "large", inputSchema: { type: "object" as const } },
   { name: "fail", inputSchema: { type: "object" as const } },
   { name: "refuse", inputSchema: { type: "object" as const } },
+  { name: "steps", inputSchema: { type: "object" as const } },
 ];
 
 const text = (value: string) => ({ content: [{ type: "text" as const, text: value }] });
@@ -66,8 +67,18 @@ export function makeServer(session: Session): Server {
         ? { tools: TOOLS.slice(3) }
         : { tools: TOOLS.slice(0, 3), nextCursor: "more" },
   );
-  mcp.setRequestHandler(CallToolRequestSchema, async ({ params }, { requestId }) => {
+  mcp.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+    const { requestId, sendNotification } = extra;
+    const { progressToken } = params._meta ?? {};
     switch (params.name) {
+      case "steps":
+        if (progressToken !== undefined) {
+          await sendNotification({
+            method: "notifications/progress",
+            params: { progressToken, progress: 1, total: 2, message: `half${ESCAPE}` },
+          });
+        }
+        return text("done");
       case "count": {
         const stream = session.openStream(requestId);
         for (const word of ["one ", `two${ESCAPE} `, "three"]) await stream.write(word);

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { openWebSocket } from "../../../cli/websocket.ts";
+import { formatNsec, generateKey, PrivateKeySigner } from "../../../crypto/mod.ts";
 import { openBench } from "./_bench.ts";
 
 Deno.test("F36: cvm call leaves no event on the relay when the server takes ephemeral wraps", async () => {
@@ -33,6 +34,20 @@ Deno.test("F30: cvm call ends with 5 when the tool or the server says no, and wi
     assertEquals([result.code, error.exitCode], [code, code]);
     assertStringIncludes(error.message, message);
   }
+});
+
+Deno.test("cvm call learns soon that nobody is there, and warns of an open key file, in JSON where that was asked for", async () => {
+  await using bench = await openBench();
+  const file = `${bench.folder}/open.key`;
+  await Deno.writeTextFile(file, formatNsec(generateKey()), { mode: 0o644 });
+  await Deno.chmod(file, 0o644);
+  const nobody = PrivateKeySigner.generate().pubkey;
+  const args = ["call", nobody, "echo", "--timeout", "1", "--key-file", file, "--format", "json"];
+  const { code, err } = await bench.run(args);
+  const [warning = "", failure = ""] = err.trim().split("\n");
+  assertStringIncludes(JSON.parse(warning).warning, "chmod 600");
+  assertEquals([code, JSON.parse(failure).error.exitCode], [4, 4]);
+  assertStringIncludes(JSON.parse(failure).error.message, "Possible reasons");
 });
 
 Deno.test("cvm call takes an announcement that MCP libraries would choke on", async () => {

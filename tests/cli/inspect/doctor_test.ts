@@ -21,7 +21,7 @@ Deno.test("cvm inspect doctor walks from the address to the answer", async () =>
   for (const step of ["address", "key", "relays", "messages", "clock", "announcement", "server"]) {
     assertMatch(out, new RegExp(`^ok +${step} `, "m"));
   }
-  assertMatch(out, /server +bench answers in gift wraps of kind 21059: handshake \d+ ms, 6 tools/);
+  assertMatch(out, /server +bench answers in gift wraps of kind 21059: handshake \d+ ms, 7 tools/);
   assertEquals(out.includes("\u001b"), false);
 });
 

@@ -34,7 +34,7 @@ Deno.test("cvm inspect asks a server for anything, and says what was meant when 
     assertEquals(`${result.out}${result.err}`.includes("\u001b"), false);
   }
   const lines = await bench.run(["inspect", server, "tools", "--format", "jsonl"]);
-  assertEquals(lines.out.trim().split("\n").length, 6);
+  assertEquals(lines.out.trim().split("\n").length, 7);
   for (
     const [words, meant] of [
       [["call", "ecco"], '"echo"'],
@@ -124,6 +124,19 @@ Deno.test("cvm inspect call prints a stream as it comes, a large result whole, a
   assertEquals(JSON.parse((await call("count", "--format", "json")).out).stream.length, 3);
   assertEquals((await call("large")).out.length, 300_001);
   assertEquals((await call("large", "--no-stream")).out.length, 300_001);
+});
+
+Deno.test("cvm inspect call draws progress on a terminal, and nowhere else", async () => {
+  await using bench = await openBench();
+  for (const terminal of [true, false]) {
+    for (const stream of ["--stream", "--no-stream"]) {
+      const args = ["inspect", bench.server.publicKey, "call", "steps", stream];
+      const { code, out, err } = await bench.run(args, { terminal });
+      assertEquals([code, out], [0, "done\n"], err);
+      assertEquals(err.includes("50 %  half"), terminal, `${stream}: ${err}`);
+      assertEquals(err.includes(ESCAPE), false);
+    }
+  }
 });
 
 Deno.test("progressText() draws a bar where the end is known", () => {
