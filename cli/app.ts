@@ -145,6 +145,17 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/proxy/action.ts")).runProxy(args, io);
     case "inspect":
       return await (await import("./commands/inspect/action.ts")).runInspect(args, io);
+    case "call":
+      return await (await import("./commands/call/action.ts")).runCall(args, io);
+    case "discover":
+      return await (await import("./commands/discover/action.ts")).runDiscover(args, io);
+    case "review":
+      return await (await import("./commands/review/action.ts")).runReview(args, io);
+    case "announce preview":
+    case "announce publish":
+    case "announce show":
+    case "announce delete":
+      return await (await import("./commands/announce/action.ts")).runAnnounce(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
     case "config show":

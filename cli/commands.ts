@@ -4,12 +4,16 @@
  * @module
  */
 import { or } from "@optique/core/constructs";
+import { announceCommand } from "./commands/announce/command.ts";
+import { callCommand } from "./commands/call/command.ts";
 import { configCommand } from "./commands/config/command.ts";
+import { discoverCommand } from "./commands/discover/command.ts";
 import { gatewayCommand } from "./commands/gateway/command.ts";
 import { inspectCommand } from "./commands/inspect/command.ts";
 import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
+import { reviewCommand } from "./commands/review/command.ts";
 
 /** All commands; the three main ones first. */
 export function cvmCommand() {
@@ -17,6 +21,10 @@ export function cvmCommand() {
     gatewayCommand(),
     proxyCommand(),
     inspectCommand(),
+    callCommand(),
+    discoverCommand(),
+    reviewCommand(),
+    announceCommand(),
     relayCommand(),
     keysCommand(),
     configCommand(),

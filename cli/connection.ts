@@ -21,6 +21,8 @@ import { openWebSocket } from "./websocket.ts";
 export interface ServerRoute {
   /** Makes a transport, not started; with the visitor's key, or with another one. */
   readonly open: (signer?: Signer) => NostrClientTransport;
+  /** Makes a transport without a handshake on some relays alone, not started; for one question. */
+  readonly openOn: (relays: readonly string[]) => NostrClientTransport;
   /** The server. */
   readonly server: ResolvedServer;
   /** The key that visits it. */
@@ -28,7 +30,7 @@ export interface ServerRoute {
 }
 
 /** A way to a server that has not been gone yet. */
-export interface ServerConnection extends Omit<ServerRoute, "open"> {
+export interface ServerConnection extends Omit<ServerRoute, "open" | "openOn"> {
   /** The transport, not started. */
   readonly transport: NostrClientTransport;
 }
@@ -46,13 +48,24 @@ export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOp
   return { webSocket: openWebSocket, connectTimeoutMs, fetchRelayInfo };
 }
 
+/** The key that visits servers: that of the command line or the environment, else the one that is kept. */
+export async function visitorKey(args: NetworkArguments, io: CliIo): Promise<StoredKey> {
+  return await loadOrCreateKey({
+    file: args.keyFile,
+    defaultFile: () => clientKeyFile(io.env),
+    io,
+    passwordFile: args.passwordFile,
+    connectTimeoutMs: args.connectTimeoutMs,
+  });
+}
+
 /** Prepares one connection; see {@linkcode prepareRoute}. */
 export async function prepareConnection(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
   waits: ServerWaits,
 ): Promise<ServerConnection> {
-  const { open, ...route } = await prepareRoute(args, io, waits);
+  const { open, openOn: _, ...route } = await prepareRoute(args, io, waits);
   return { ...route, transport: open() };
 }
 
@@ -74,13 +87,7 @@ export async function prepareRoute(
     signal: io.signal,
     timeoutMs: args.connectTimeoutMs,
   });
-  const key = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: () => clientKeyFile(io.env),
-    io,
-    passwordFile: args.passwordFile,
-    connectTimeoutMs: args.connectTimeoutMs,
-  });
+  const key = await visitorKey(args, io);
   const known = config.relays ?? DEFAULT_RELAYS;
   const options: Omit<NostrClientTransportOptions, "signer"> = {
     server: server.address,
@@ -94,5 +101,7 @@ export async function prepareRoute(
     pool: { ...poolOptions(args), publishTimeoutMs },
   };
   const open = (signer: Signer = key.signer) => new NostrClientTransport({ ...options, signer });
-  return { open, server, key };
+  const openOn = (relays: readonly string[]) =>
+    new NostrClientTransport({ ...options, signer: key.signer, relays, stateless: true });
+  return { open, openOn, server, key };
 }

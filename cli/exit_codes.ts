@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CvmError, type ErrorCode } from "../errors.ts";
+import { CallError, CvmError, type ErrorCode } from "../errors.ts";
 import { Interrupt } from "./io.ts";
 
 /** The exit codes of `cvm`. */
@@ -77,6 +77,12 @@ export class ToolFailedError extends Error {
   override name = "ToolFailedError";
 }
 
+/** What was to be checked is not as it should be; what was found has been printed. */
+export class CheckFailedError extends Error {
+  /** The name of the class. */
+  override name = "CheckFailedError";
+}
+
 /** An error in the shape of the MCP SDK's `McpError`, recognized without loading the SDK. */
 export interface RpcErrorLike extends Error {
   /** The JSON-RPC error code. */
@@ -93,16 +99,19 @@ export function isRpcError(error: unknown): error is RpcErrorLike {
 /** The exit code that tells what happened. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof ToolFailedError) return EXIT.refused;
+  if (error instanceof ToolFailedError || error instanceof CheckFailedError) return EXIT.refused;
   if (error instanceof Interrupt) return EXIT.interrupted;
+  if (error instanceof CallError) return rpcExitCode(error.rpcCode, error.message);
   if (error instanceof CvmError) return BY_CODE[error.code];
-  if (isRpcError(error)) {
-    const known = BY_RPC_CODE.get(error.code);
-    if (known !== undefined) return known;
-    // -32000 is "Unauthorized" on the wire, and "Connection closed" inside the MCP SDK.
-    if (error.code === -32000 && /unauthorized/i.test(error.message)) return EXIT.denied;
-    if (error.code === -32000 && /connection closed/i.test(error.message)) return EXIT.unreachable;
-    return EXIT.refused;
-  }
+  if (isRpcError(error)) return rpcExitCode(error.code, error.message);
   return EXIT.unexpected;
+}
+
+function rpcExitCode(code: number, message: string): ExitCode {
+  const known = BY_RPC_CODE.get(code);
+  if (known !== undefined) return known;
+  // -32000 is "Unauthorized" on the wire, and "Connection closed" inside the MCP SDK.
+  if (code === -32000 && /unauthorized/i.test(message)) return EXIT.denied;
+  if (code === -32000 && /connection closed/i.test(message)) return EXIT.unreachable;
+  return EXIT.refused;
 }

@@ -3,8 +3,14 @@
  *
  * @module
  */
-import { CvmError, RelayError } from "../errors.ts";
-import { exitCodeOf, isRpcError, ToolFailedError, UsageError } from "./exit_codes.ts";
+import { CallError, CvmError, RelayError } from "../errors.ts";
+import {
+  CheckFailedError,
+  exitCodeOf,
+  isRpcError,
+  ToolFailedError,
+  UsageError,
+} from "./exit_codes.ts";
 import type { CliIo, TextSink } from "./io.ts";
 import { sanitizeText, toSafeJson } from "./sanitize.ts";
 
@@ -107,6 +113,7 @@ export async function printError(error: unknown, io: CliIo, format: Format): Pro
       exitCode,
       ...(error instanceof RelayError ? { relays: error.failures } : {}),
       ...(isRpcError(error) ? { rpcCode: error.code, data: error.data } : {}),
+      ...(error instanceof CallError ? { rpcCode: error.rpcCode, data: error.data } : {}),
     },
   };
   await io.stderr.write(toSafeJson(line) + "\n");
@@ -117,6 +124,7 @@ function errorName(error: unknown): string {
   if (error instanceof CvmError) return error.code;
   if (error instanceof UsageError) return "USAGE";
   if (error instanceof ToolFailedError) return "TOOL_FAILED";
+  if (error instanceof CheckFailedError) return "CHECK_FAILED";
   if (isRpcError(error)) return "RPC_ERROR";
   return error instanceof Error && error.name === "Interrupt" ? "INTERRUPTED" : "UNEXPECTED";
 }

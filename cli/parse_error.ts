@@ -5,7 +5,7 @@
  * @module
  */
 import { findCommand, knownCommands } from "./known_commands.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "./did_you_mean.ts";
 
 /**
  * Explains an error of the parser.

@@ -8,6 +8,7 @@ import { formatNprofile, parseServerAddress } from "../crypto/keys.ts";
 import { CvmError, InputError } from "../errors.ts";
 import { normalizeRelayUrl } from "../transport/relay/url.ts";
 import type { Config } from "./config.ts";
+import { didYouMean } from "./did_you_mean.ts";
 
 /** A larger answer is nobody's list of names, bytes. */
 const MAX_ANSWER_BYTES = 262_144;
@@ -71,7 +72,9 @@ export async function resolveServer(
     if (!looksLikeName) throw error;
     throw new InputError(
       "SERVER_INVALID",
-      `there is no alias "${address}" in ${options.config.file}, and it is no public key, npub, nprofile, naddr or name@domain`,
+      `there is no alias "${address}" in ${options.config.file}, and it is no public key, npub, nprofile, naddr or name@domain${
+        didYouMean(address, options.config.aliases.keys())
+      }`,
       { cause: error },
     );
   }

@@ -218,6 +218,7 @@ function copyEvent(event: NostrEvent): NostrEvent {
   return { id, pubkey, created_at, kind, tags, content, sig };
 }
 
-function isGiftWrapKind(kind: number): kind is GiftWrapKind {
+/** Whether a kind is that of a gift wrap. */
+export function isGiftWrapKind(kind: number): kind is GiftWrapKind {
   return kind === GIFT_WRAP_KIND || kind === EPHEMERAL_GIFT_WRAP_KIND;
 }

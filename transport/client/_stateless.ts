@@ -5,7 +5,13 @@
  * @module
  */
 import type { Announcement } from "../discovery/announcement.ts";
+import { isObject } from "../wire/json.ts";
 import type { JsonRpcRequest, JsonRpcResult } from "../types.ts";
+
+/** Whether each capability is an object, as MCP has it. */
+function areCapabilities(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && Object.values(value).every(isObject);
+}
 
 /**
  * The announced result where there is one; else one that rules nothing out, so
@@ -19,11 +25,21 @@ export function statelessInitializeResult(
   request: JsonRpcRequest,
   announcement: Announcement | undefined,
 ): JsonRpcResult["result"] {
-  const announced = announcement?.initializeResult;
+  const { capabilities, serverInfo, instructions, ...others } = announcement?.initializeResult ??
+    {};
+  const { name, version } = isObject(serverInfo) ? serverInfo : {};
   return {
-    capabilities: { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} },
-    serverInfo: { name: announcement?.name ?? "unknown", version: "unknown" },
-    ...announced,
+    ...others,
+    capabilities: areCapabilities(capabilities)
+      ? capabilities
+      : { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} },
+    // What was announced may be anything, and MCP libraries take nothing but this.
+    serverInfo: {
+      ...(isObject(serverInfo) ? serverInfo : {}),
+      name: typeof name === "string" ? name : announcement?.name ?? "unknown",
+      version: typeof version === "string" ? version : "unknown",
+    },
+    ...(typeof instructions === "string" ? { instructions } : {}),
     protocolVersion: request.params?.protocolVersion,
   };
 }

@@ -48,14 +48,16 @@ export interface RelayInfo {
  *
  * @param url The relay's URL, `ws:` or `wss:`.
  * @param signal Ends the wait.
+ * @param options `fetch`: makes the request.
  * @returns The document, or `undefined` when the relay has none.
  * @throws What `fetch()` throws when the relay can't be reached or `signal` is aborted.
  */
 export async function fetchRelayInfo(
   url: string,
   signal: AbortSignal,
+  options: { readonly fetch?: typeof fetch } = {},
 ): Promise<RelayInfo | undefined> {
-  const response = await fetch(url.replace(/^ws/, "http"), {
+  const response = await (options.fetch ?? fetch)(url.replace(/^ws/, "http"), {
     headers: { accept: "application/nostr+json" },
     signal,
   });

@@ -3,80 +3,87 @@
  *
  * @module
  */
-// @ts-types="@modelcontextprotocol/sdk/client"
-import { Client } from "@modelcontextprotocol/sdk/client";
-import { McpSession } from "./mcp_session.ts";
-import { CvmError } from "../../../errors.ts";
-import { prepareConnection } from "../../connection.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { Output } from "../../output.ts";
-import { VERSION } from "../../version.ts";
 import type { InspectArguments } from "./command.ts";
-import { overview } from "./overview.ts";
+import { showOverview } from "./overview.ts";
+import { inspectTarget } from "./report.ts";
+import { runRequest } from "./requests.ts";
+import { connectTarget, hasLocalTarget, prepareTarget, warnOfKey } from "./target.ts";
+import { type InspectTask, readWords } from "./words.ts";
 
-/** How many words each subcommand takes after its own: at least, at most. */
-const WORDS: Readonly<Record<string, readonly [number, number]>> = {
-  tools: [0, 0],
-  resources: [0, 0],
-  templates: [0, 0],
-  prompts: [0, 0],
-  ping: [0, 0],
-  call: [1, Infinity],
-  read: [1, 1],
-  get: [1, Infinity],
-};
+/** Pings of the overview, over each relay. */
+const OVERVIEW_PINGS = 5;
 
 /** Connects, does what was asked for, and leaves. */
 export async function runInspect(args: InspectArguments, io: CliIo): Promise<void> {
-  const [what, ...words] = args.what;
-  if (what !== undefined) checkWords(what, words);
-  if (args.json !== undefined && what !== "call" && what !== "get") {
-    throw new UsageError("--json holds the arguments of a call: use it with call or get");
-  }
-  // Who mistypes a key learns it within the connect timeout; a relay that takes nothing is blamed first.
-  const publishTimeoutMs = Math.min(args.timeoutMs, args.connectTimeoutMs);
-  const handshakeTimeoutMs = publishTimeoutMs + 250;
-  const connection = await prepareConnection(args, io, { handshakeTimeoutMs, publishTimeoutMs });
-  const output = new Output(io, args.format);
-  const { warning } = connection.key;
-  if (warning !== undefined) await output.warn(warning);
-  const client = new Client({ name: "cvm-inspect", version: VERSION });
-  const stop = () => void client.close();
-  io.signal.addEventListener("abort", stop, { once: true });
-  // Without a handshake it is the first request that finds out that nobody is there.
-  const silence = Promise.withResolvers<never>();
-  silence.promise.catch(() => undefined); // told to who waits below, if anybody
-  client.onerror = (error) => {
-    if (error instanceof CvmError && error.code === "SERVER_NOT_ANSWERING") silence.reject(error);
-  };
-  try {
-    const started = performance.now();
-    await client.connect(connection.transport, {
-      timeout: handshakeTimeoutMs + 1_000, // the transport knows more about the cause
-      signal: io.signal,
-    });
-    const handshakeMs = performance.now() - started;
-    const session = new McpSession(client, output, io, args.timeoutMs);
-    const work = what === undefined
-      ? overview({ client, session, connection, handshakeMs, output })
-      : session.run(what, words, args.json);
-    work.catch(() => undefined); // what fails because the server is silent has been said
-    await Promise.race([work, silence.promise]);
-  } finally {
-    io.signal.removeEventListener("abort", stop);
-    await client.close();
-    // The client closes its transport only once it is connected.
-    await connection.transport.close();
+  const given = args.server === undefined ? [] : [args.server, ...args.what];
+  const task = readWords(given, { hasTarget: hasLocalTarget(args) });
+  checkOptions(args, task);
+  switch (task.what) {
+    case undefined:
+      return await overview(args, task, io);
+    case "doctor":
+      return await (await import("./doctor.ts")).runDoctor(args, task.server, io);
+    case "diff": {
+      const { runDiff } = await import("./diff.ts");
+      return await runDiff([task.server, task.words[0] ?? ""], args, io);
+    }
+    case "watch":
+      return await (await import("./watch.ts")).runWatch(args, io);
+    case "replay":
+      return await (await import("./watch.ts")).runReplay(task.words[0] ?? "", args, io);
+    default:
+      return await request(args, task, task.what, io);
   }
 }
 
-function checkWords(what: string, words: readonly string[]): void {
-  const bounds = WORDS[what];
-  if (bounds === undefined) {
-    throw new UsageError(`there is no "${what}"; there are: ${Object.keys(WORDS).join(", ")}`);
+async function overview(
+  args: InspectArguments,
+  { server }: InspectTask,
+  io: CliIo,
+): Promise<void> {
+  const output = new Output(io, args.format);
+  const target = await prepareTarget(args, server, io);
+  await warnOfKey(target, output);
+  const findings = await inspectTarget(target, { args, io, pings: args.pings ?? OVERVIEW_PINGS });
+  await showOverview(findings, output);
+  if (findings.failure !== undefined) throw findings.failure;
+}
+
+async function request(
+  args: InspectArguments,
+  { server, words }: InspectTask,
+  what: string,
+  io: CliIo,
+): Promise<void> {
+  const output = new Output(io, args.format);
+  const target = await prepareTarget(args, server, io);
+  await warnOfKey(target, output);
+  await using connected = await connectTarget(target, { io, timeoutMs: args.timeoutMs });
+  await runRequest(what, words, {
+    session: connected.session,
+    output,
+    io,
+    args,
+    pings: Math.max(1, args.pings ?? 1),
+  });
+}
+
+/** Options that mean nothing for what is to be done are mistakes. */
+function checkOptions(args: InspectArguments, { what }: InspectTask): void {
+  if (args.json !== undefined && what !== "call" && what !== "get") {
+    throw new UsageError("--json holds the arguments of a call: use it with call or get");
   }
-  const [min, max] = bounds;
-  if (words.length < min) throw new UsageError(`"${what}" needs a name after it`);
-  if (words.length > max) throw new UsageError(`"${words[max]}" is too much after "${what}"`);
+  if ((args.record !== undefined || args.withKey.length > 0) && what !== "watch") {
+    throw new UsageError("--record and --with-key are for watch");
+  }
+  if (args.check && what !== "diff") throw new UsageError("--check is for diff");
+  if (args.stream !== undefined && what !== "call") {
+    throw new UsageError("--stream is for call");
+  }
+  if (args.output !== undefined && what !== "call" && what !== "read") {
+    throw new UsageError("--output is for call and read");
+  }
 }

@@ -1,187 +1,206 @@
 /**
- * What `cvm inspect` asks of a server once it is connected.
+ * What can be asked of a connected MCP server. Nothing that it says is taken
+ * for what the protocol says it should be: a server that is wrong about one
+ * thing can still be looked at.
  *
  * @module
  */
 // @ts-types="@modelcontextprotocol/sdk/client"
 import type { Client } from "@modelcontextprotocol/sdk/client";
-import { ToolFailedError, UsageError } from "../../exit_codes.ts";
+// @ts-types="@modelcontextprotocol/sdk/types"
+import { ResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { SessionError } from "../../../errors.ts";
+import type { NostrClientTransport } from "../../../transport/client.ts";
+import {
+  hasFlag,
+  SUPPORT_OPEN_STREAM,
+  SUPPORT_TRANSFER_TOKEN,
+} from "../../../transport/wire/tags.ts";
+import { didYouMean } from "../../did_you_mean.ts";
+import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
-import type { Output } from "../../output.ts";
-import { sanitizeLine, sanitizeText } from "../../sanitize.ts";
-import { parseCallArguments } from "./arguments.ts";
+import { sanitizeLine } from "../../sanitize.ts";
+import { isObject } from "./json_schema.ts";
+import type { Progress } from "./progress_bar.ts";
 
 /** Pages of one list that are read; a server that has more does not come to an end. */
 const MAX_PAGES = 1_000;
+/** Entries of one list that are read. */
+const MAX_ITEMS = 100_000;
+/** Names that an error lists. */
+const MAX_NAMED = 20;
 
-/** An entry of a list of the server. */
-export interface Item {
-  /** Its name. */
-  readonly name: string;
-  /** What it is for. */
-  readonly description?: string;
-  /** The URI of a resource. */
-  readonly uri?: string;
-  /** The URI template of a resource template. */
-  readonly uriTemplate?: string;
-  /** The JSON Schema of a tool's arguments. */
-  readonly inputSchema?: Readonly<Record<string, unknown>>;
-}
+/** An entry of a list of the server, as it came. */
+export type Item = Readonly<Record<string, unknown>>;
 
 /** The lists of a server. */
 export type ListName = "tools" | "resources" | "templates" | "prompts";
 
+/** The lists, and what MCP calls them. */
+const LISTS: Readonly<Record<ListName, { method: string; field: string; capability: string }>> = {
+  tools: { method: "tools/list", field: "tools", capability: "tools" },
+  resources: { method: "resources/list", field: "resources", capability: "resources" },
+  templates: {
+    method: "resources/templates/list",
+    field: "resourceTemplates",
+    capability: "resources",
+  },
+  prompts: { method: "prompts/list", field: "prompts", capability: "prompts" },
+};
+
+/** How much later than our own transport the MCP client gives up, milliseconds: the transport says why. */
+export const GRACE_MS = 500;
+
+/** JSON-RPC's word for a method that is not there. */
+const METHOD_NOT_FOUND = -32601;
+
+/** What a {@linkcode McpSession} works with. */
+export interface SessionOptions {
+  /** The client, connected or about to be. */
+  readonly client: Client;
+  /** The transport below it, where the server is on Nostr. */
+  readonly transport?: NostrClientTransport;
+  /** Ends every wait. */
+  readonly io: CliIo;
+  /** How long each answer may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Rejects when the transport finds out that nobody is there. */
+  readonly silence?: Promise<never>;
+}
+
 /** A connected server. */
 export class McpSession {
-  readonly #client: Client;
-  readonly #output: Output;
+  /** The client. */
+  readonly client: Client;
+  /** The transport, where the server is on Nostr. */
+  readonly transport: NostrClientTransport | undefined;
   readonly #io: CliIo;
   readonly #timeoutMs: number;
+  readonly #silence: Promise<never> | undefined;
 
-  /** Works with a connected client; each answer may take `timeoutMs` milliseconds. */
-  constructor(client: Client, output: Output, io: CliIo, timeoutMs: number) {
-    this.#client = client;
-    this.#output = output;
+  /** @param options The client and the bounds. */
+  constructor({ client, transport, io, timeoutMs, silence }: SessionOptions) {
+    this.#silence = silence;
+    this.client = client;
+    this.transport = transport;
     this.#io = io;
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Does one thing and prints what comes of it. */
-  async run(what: string, words: readonly string[], json: string | undefined): Promise<void> {
-    const [name = "", ...rest] = words;
-    switch (what) {
-      case "call":
-        return await this.#call(name, rest, json);
-      case "read":
-        return await this.#read(name);
-      case "get":
-        return await this.#get(name, rest, json);
-      case "ping":
-        return await this.#ping();
-      default: {
-        const items = await this.list(what as ListName);
-        return await this.#output.list(items, () => items.map(describeItem).join("\n"));
-      }
-    }
+  /** How long an answer may take, in milliseconds. */
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  /** What the server says that it can do over Nostr: `open_stream` and others. */
+  supports(flag: string): boolean {
+    const { serverTags = [], announcement } = this.transport ?? {};
+    return hasFlag([...serverTags, ...announcement?.tags ?? []], flag);
+  }
+
+  /**
+   * Whether a request may bear a progress token. Some servers that stream never
+   * answer one unless something streams; ours say that they do.
+   */
+  get takesTokens(): boolean {
+    return !this.supports(SUPPORT_OPEN_STREAM) || this.supports(SUPPORT_TRANSFER_TOKEN);
+  }
+
+  /**
+   * Asks for anything.
+   *
+   * @param method The method.
+   * @param params Its parameters.
+   * @param options Who hears of progress; the request then bears a token.
+   * @returns The result as it came.
+   */
+  async request(
+    method: string,
+    params: Record<string, unknown> | undefined,
+    options: { readonly onprogress?: (step: Progress) => void } = {},
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const answer = this.client.request({ method, params }, ResultSchema, {
+      ...options,
+      timeout: this.#timeoutMs + (this.transport === undefined ? 0 : GRACE_MS),
+      resetTimeoutOnProgress: true,
+      signal: this.#io.signal,
+    });
+    // Without a handshake it is the first request that finds out that nobody is there.
+    return await Promise.race([answer, ...(this.#silence === undefined ? [] : [this.#silence])]);
   }
 
   /** All pages of a list; empty when the server does not have it. */
   async list(which: ListName): Promise<readonly Item[]> {
-    const capability = which === "templates" ? "resources" : which;
-    if (this.#client.getServerCapabilities()?.[capability] === undefined) return [];
     const items: Item[] = [];
-    let cursor: string | undefined;
+    for await (const page of this.#pages(which)) items.push(...page);
+    return items;
+  }
+
+  /**
+   * One entry of a list; no page after it is asked for.
+   *
+   * @throws {UsageError} When the list has no such entry.
+   */
+  async find(which: "tools" | "prompts", name: string): Promise<Item> {
+    const names: string[] = [];
+    for await (const page of this.#pages(which)) {
+      const found = page.find((item) => item.name === name);
+      if (found !== undefined) return found;
+      names.push(...page.map(nameOf));
+    }
+    const kind = which === "tools" ? "tool" : "prompt";
+    const known = names.slice(0, MAX_NAMED).map((one) => sanitizeLine(one, 60)).join(", ");
+    const rest = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : "";
+    throw new UsageError(
+      `the server has no ${kind} "${name}"; it has: ${known || "none"}${rest}${
+        didYouMean(name, names)
+      }`,
+    );
+  }
+
+  async *#pages(which: ListName): AsyncGenerator<readonly Item[]> {
+    const { method, field, capability } = LISTS[which];
+    const capabilities: Record<string, unknown> = this.client.getServerCapabilities() ?? {};
+    if (capabilities[capability] === undefined) return;
+    let cursor: unknown;
+    let count = 0;
     for (let page = 0; page < MAX_PAGES; page++) {
-      const { found, nextCursor } = await this.#page(which, cursor);
-      items.push(...found);
-      if (nextCursor === undefined || nextCursor === cursor) return items;
+      const result = await this.#page(method, cursor);
+      if (result === undefined) return;
+      const { [field]: found, nextCursor } = result;
+      if (!Array.isArray(found)) return;
+      const items = found.filter(isItem);
+      count += items.length;
+      if (count > MAX_ITEMS) break;
+      yield items;
+      if (typeof nextCursor !== "string" || nextCursor === cursor) return;
       cursor = nextCursor;
     }
-    throw new Error(`the list of ${which} has more than ${MAX_PAGES} pages`);
-  }
-
-  async #page(which: ListName, cursor: string | undefined) {
-    const params = cursor === undefined ? {} : { cursor };
-    const client = this.#client;
-    const options = this.#options();
-    if (which === "tools") {
-      const { tools, nextCursor } = await client.listTools(params, options);
-      return { found: tools as readonly Item[], nextCursor };
-    }
-    if (which === "resources") {
-      const { resources, nextCursor } = await client.listResources(params, options);
-      return { found: resources as readonly Item[], nextCursor };
-    }
-    if (which === "templates") {
-      const { resourceTemplates, nextCursor } = await client.listResourceTemplates(params, options);
-      return { found: resourceTemplates as readonly Item[], nextCursor };
-    }
-    const { prompts, nextCursor } = await client.listPrompts(params, options);
-    return { found: prompts as readonly Item[], nextCursor };
-  }
-
-  async #call(name: string, words: readonly string[], json: string | undefined): Promise<void> {
-    const tools = await this.list("tools");
-    const tool = tools.find((one) => one.name === name);
-    if (tool === undefined) throw unknownItem("tool", name, tools);
-    const args = parseCallArguments(words, json, tool.inputSchema ?? {});
-    const result = await this.#client.callTool({ name, arguments: args }, undefined, {
-      ...this.#options(),
-      ...(this.#io.stderr.isTerminal ? { onprogress: (step) => this.#showProgress(step) } : {}),
-    });
-    await this.#output.result(result, () => describeContent(result.content));
-    if (result.isError === true) throw new ToolFailedError(`the tool ${name} reports an error`);
-  }
-
-  #showProgress(step: { progress: number; total?: number; message?: string }): void {
-    const total = step.total === undefined ? "" : `/${step.total}`;
-    const text = step.message === undefined ? "" : ` ${sanitizeLine(step.message, 80)}`;
-    // Progress is for who looks; when nobody can, nothing is lost.
-    this.#io.stderr.write(`… ${step.progress}${total}${text}\n`).catch(() => undefined);
-  }
-
-  async #read(uri: string): Promise<void> {
-    const result = await this.#client.readResource({ uri }, this.#options());
-    await this.#output.result(
-      result,
-      () =>
-        result.contents.map((content) =>
-          "text" in content && typeof content.text === "string"
-            ? sanitizeText(content.text)
-            : `[${sanitizeLine(content.mimeType ?? "binary")} of ${sanitizeLine(content.uri)}]`
-        ).join("\n"),
+    throw new SessionError(
+      "LIMIT_REACHED",
+      `the list of ${which} has more than ${MAX_PAGES} pages or ${MAX_ITEMS} entries`,
     );
   }
 
-  async #get(name: string, words: readonly string[], json: string | undefined): Promise<void> {
-    const prompts = await this.list("prompts");
-    if (!prompts.some((prompt) => prompt.name === name)) throw unknownItem("prompt", name, prompts);
-    const given = parseCallArguments(words, json, {});
-    const args = Object.fromEntries(
-      Object.entries(given).map((
-        [key, value],
-      ) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
-    );
-    const result = await this.#client.getPrompt({ name, arguments: args }, this.#options());
-    await this.#output.result(
-      result,
-      () =>
-        result.messages.map(({ role, content }) => `${role}: ${describeContent([content])}`)
-          .join("\n"),
-    );
-  }
-
-  async #ping(): Promise<void> {
-    const started = performance.now();
-    await this.#client.ping(this.#options());
-    const roundTripMs = Math.round((performance.now() - started) * 10) / 10;
-    await this.#output.result({ roundTripMs }, () => `answered in ${roundTripMs} ms`);
-  }
-
-  #options() {
-    return { timeout: this.#timeoutMs, resetTimeoutOnProgress: true, signal: this.#io.signal };
+  /** One page; `undefined` when the server does not know the method. */
+  async #page(method: string, cursor: unknown) {
+    try {
+      return await this.request(method, cursor === undefined ? undefined : { cursor });
+    } catch (error) {
+      const isUnknown = error instanceof Error && "code" in error &&
+        error.code === METHOD_NOT_FOUND;
+      if (isUnknown && cursor === undefined) return undefined;
+      throw error;
+    }
   }
 }
 
-function unknownItem(kind: string, name: string, items: readonly Item[]): UsageError {
-  const known = items.slice(0, 20).map((item) => sanitizeLine(item.name, 60)).join(", ");
-  return new UsageError(`the server has no ${kind} "${name}"; it has: ${known || "none"}`);
+/** An entry is an object with a name; what it says beside that is looked at where it is used. */
+function isItem(value: unknown): value is Item {
+  return isObject(value) && typeof value.name === "string";
 }
 
-/** One line for an entry of a list. */
-export function describeItem(item: Item): string {
-  const name = sanitizeLine(item.uri ?? item.uriTemplate ?? item.name, 200);
-  const text = item.description ?? (name === item.name ? "" : item.name);
-  return text === "" ? name : `${name}  ${sanitizeLine(text, 160)}`;
-}
-
-function describeContent(content: unknown): string {
-  if (!Array.isArray(content)) return "";
-  return content.map(
-    (part: { type?: unknown; text?: unknown; mimeType?: unknown; uri?: unknown }) => {
-      if (part.type === "text" && typeof part.text === "string") return sanitizeText(part.text);
-      const about = [part.type, part.mimeType, part.uri].filter((word) => typeof word === "string");
-      return `[${sanitizeLine(about.join(" "))}]`;
-    },
-  ).join("\n");
+/** The name of an entry. */
+export function nameOf(item: Item): string {
+  return typeof item.name === "string" ? item.name : "";
 }

@@ -1,9 +1,13 @@
 /**
- * Guesses at what was meant by a name that does not exist.
+ * "Did you mean …?", alike everywhere.
  *
  * @module
  */
 import { findSimilar } from "@optique/core/suggestion";
+import { sanitizeLine } from "./sanitize.ts";
+
+/** Names that are compared; a server may have any number. */
+const MAX_COMPARED = 1_000;
 
 /** What {@linkcode didYouMean} says when nothing is alike. */
 export interface DidYouMeanOptions {
@@ -18,18 +22,23 @@ export interface DidYouMeanOptions {
  * The end of a message about a name that does not exist.
  *
  * @param name The name that was given.
- * @param known The names that there are.
+ * @param known The names that there are; a stranger may have written them.
  * @param options What to say when none of them is alike.
  * @returns Such as `; did you mean "relays"?`, or an empty text.
  */
 export function didYouMean(
   name: string,
-  known: readonly string[],
+  known: Iterable<string>,
   options: DidYouMeanOptions = {},
 ): string {
-  const similar = findSimilar(name, [...known], { maxSuggestions: 2 });
+  const candidates: string[] = [];
+  for (const candidate of known) {
+    if (candidates.length === MAX_COMPARED) break;
+    candidates.push(sanitizeLine(candidate, 100));
+  }
+  const similar = findSimilar(sanitizeLine(name, 100), candidates, { maxSuggestions: 2 });
   if (similar.length > 0) {
     return `; did you mean ${similar.map((one) => JSON.stringify(one)).join(" or ")}?`;
   }
-  return options.otherwise === "list" ? `; there are: ${known.join(", ")}` : "";
+  return options.otherwise === "list" ? `; there are: ${candidates.join(", ")}` : "";
 }

@@ -1,0 +1,184 @@
+/**
+ * `cvm announce`: the command line.
+ *
+ * @module
+ */
+import { merge, object, or } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import type { Parser } from "@optique/core/parser";
+import { argument, command, constant, flag, negatableFlag, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { wordsAfterDashes } from "../../double_dash.ts";
+import {
+  type NetworkArguments,
+  networkOptions,
+  type OutputArguments,
+  outputOptions,
+} from "../../options.ts";
+
+/** What every subcommand of `cvm announce` is told. */
+export interface AnnounceCommonArguments extends NetworkArguments, OutputArguments {
+  /** The command that starts the MCP server, or its URL; it also says which key is meant. */
+  readonly target: readonly string[];
+}
+
+/** What was said on the command line of `cvm announce preview` and `publish`. */
+export interface AnnouncePublishArguments extends AnnounceCommonArguments {
+  /** The command. */
+  readonly command: "announce preview" | "announce publish";
+  /** The server's name. */
+  readonly name?: string;
+  /** What the server does. */
+  readonly about?: string;
+  /** The server's website. */
+  readonly website?: string;
+  /** The server's picture. */
+  readonly picture?: string;
+  /** Whether a list of the relays comes along. */
+  readonly relayList: boolean;
+  /** Categories of its tools. */
+  readonly category: readonly string[];
+  /** Tools that implement a common schema. */
+  readonly commonSchema: readonly string[];
+  /** Variables of the process. */
+  readonly env: readonly string[];
+  /** The working directory of the process. */
+  readonly cwd?: string;
+}
+
+/** What was said on the command line of `cvm announce show`. */
+export interface AnnounceShowArguments extends AnnounceCommonArguments {
+  /** The command. */
+  readonly command: "announce show";
+  /** The server; our own by default. */
+  readonly server?: string;
+}
+
+/** What was said on the command line of `cvm announce delete`. */
+export interface AnnounceDeleteArguments extends AnnounceCommonArguments {
+  /** The command. */
+  readonly command: "announce delete";
+  /** Why, for people. */
+  readonly reason: string;
+  /** Whether the profile goes, too. */
+  readonly profile: boolean;
+}
+
+/** What was said on the command line. */
+export type AnnounceArguments =
+  | AnnouncePublishArguments
+  | AnnounceShowArguments
+  | AnnounceDeleteArguments;
+
+/** The parser of `cvm announce`. */
+export function announceCommand(): Parser<"sync", AnnounceArguments, unknown> {
+  const preview = command(
+    "preview",
+    merge(object({ command: constant("announce preview") }), publishOptions(), commonOptions()),
+    {
+      brief: message`Print what would be published.`,
+      description:
+        message`Starts the MCP server after --, or asks the one at the URL after --, and prints the events that would announce it. Nothing is published.`,
+    },
+  );
+  const publish = command(
+    "publish",
+    merge(object({ command: constant("announce publish") }), publishOptions(), commonOptions()),
+    {
+      brief: message`Announce a server, and leave.`,
+      description:
+        message`Announces the MCP server after --, or at the URL after --, as cvm gateway --announce does, with the same key. Nobody answers there until a gateway runs.`,
+    },
+  );
+  const show = command(
+    "show",
+    merge(
+      object({ command: constant("announce show") }),
+      object({
+        server: optional(argument(string({ metavar: "SERVER" }), {
+          description:
+            message`The server: hex, npub, nprofile, naddr, name@domain, or an alias. Default: the one with our key, see --key-file.`,
+        })),
+      }),
+      commonOptions(),
+    ),
+    {
+      brief: message`Show what is published, and where.`,
+      description:
+        message`Shows the events that announce a server, how old they are, and which relays have the newest ones.`,
+    },
+  );
+  const remove = command(
+    "delete",
+    merge(
+      object({ command: constant("announce delete") }),
+      object("Deletion", {
+        reason: withDefault(
+          option("--reason", string({ metavar: "TEXT" }), {
+            description: message`Why, for people.`,
+          }),
+          "The server is not offered any more",
+        ),
+        profile: withDefault(
+          flag("--profile", { description: message`Delete the profile, too.` }),
+          false,
+        ),
+      }),
+      commonOptions(),
+    ),
+    {
+      brief: message`Take an announcement back.`,
+      description:
+        message`Asks all relays to delete the announcement, the lists and the relay list of our key.`,
+    },
+  );
+  return command("announce", or(preview, publish, show, remove), {
+    brief: message`Preview, publish, show and delete announcements.`,
+    description:
+      message`Shows what would be published of a server, publishes it, shows what is published, and takes it back. The key is that of --key-file or CVM_PRIVATE_KEY, else the one that cvm gateway has for the command or URL after --.`,
+  });
+}
+
+function commonOptions() {
+  return merge(
+    object("Target", { target: wordsAfterDashes() }),
+    networkOptions(),
+    outputOptions(),
+  );
+}
+
+function publishOptions() {
+  return object("Announcement", {
+    name: optional(option("--name", string({ metavar: "TEXT" }), {
+      description: message`The server's name.`,
+    })),
+    about: optional(option("--about", string({ metavar: "TEXT" }), {
+      description: message`What the server does.`,
+    })),
+    website: optional(option("--website", string({ metavar: "URL" }), {
+      description: message`The server's website.`,
+    })),
+    picture: optional(option("--picture", string({ metavar: "URL" }), {
+      description: message`The server's picture.`,
+    })),
+    relayList: withDefault(
+      negatableFlag({ positive: "--relay-list", negative: "--no-relay-list" }, {
+        description: message`Whether a list of the relays comes along.`,
+      }),
+      true,
+    ),
+    category: multiple(option("--category", string({ metavar: "NAME" }), {
+      description: message`What its tools with common schemas are good for (CEP-15).`,
+    })),
+    commonSchema: multiple(option("--common-schema", string({ metavar: "TOOL" }), {
+      description: message`A tool that implements a common schema (CEP-15).`,
+    })),
+    env: multiple(option("--env", string({ metavar: "NAME=VALUE" }), {
+      description: message`A variable for the server that is started.`,
+    })),
+    cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
+      description: message`The working directory of the server that is started.`,
+    })),
+  });
+}
