@@ -7,6 +7,7 @@ import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { RequestStream } from "../transfer/open_stream.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { ProgressToken, RequestId } from "../types.ts";
+import type { Watched } from "./observer.ts";
 
 /** A request that the server works on. */
 export interface RequestInFlight {
@@ -20,6 +21,8 @@ export interface RequestInFlight {
   readonly progressToken: ProgressToken | undefined;
   /** The gift wrap that it came in. */
   readonly wrapKind: GiftWrapKind | undefined;
+  /** Tells an observer how it ends. */
+  readonly watched?: Watched;
   /** Set once the server has answered and the answer is on its way. */
   answer?: OutgoingTransfer | "sent";
   /** The open stream beside it, once there is one. */
@@ -33,6 +36,11 @@ export class RequestsInFlight {
   /** How many there are. */
   get size(): number {
     return this.#byEvent.size;
+  }
+
+  /** Those that are not answered yet. */
+  get unanswered(): readonly RequestInFlight[] {
+    return [...this.#byEvent.values()].filter(({ answer }) => answer === undefined);
   }
 
   /** Takes one in. */
@@ -58,14 +66,17 @@ export class RequestsInFlight {
   }
 
   /** Ends one. */
-  delete({ eventId, stream }: RequestInFlight): void {
-    this.#byEvent.delete(eventId);
+  delete({ eventId, stream, watched }: RequestInFlight): void {
+    if (this.#byEvent.delete(eventId)) watched?.settle();
     stream?.answered();
   }
 
   /** Ends all, with the reason for their streams. */
   clear(end: (stream: RequestStream) => void): void {
-    for (const { stream } of this.#byEvent.values()) if (stream !== undefined) end(stream);
+    for (const { stream, watched } of this.#byEvent.values()) {
+      if (stream !== undefined) end(stream);
+      watched?.settle();
+    }
     this.#byEvent.clear();
   }
 
