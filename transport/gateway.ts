@@ -17,6 +17,7 @@ import type { Session } from "./session/session.ts";
 import { type DrainOptions, type NostrServer, runServer, type ServeOptions } from "./server.ts";
 
 export type { GatewayStatus } from "./gateway/_status.ts";
+export { filterTools, isToolOffered, type ToolFilterOptions } from "./tool_filter.ts";
 export type { CrashLoopOptions } from "./gateway/_crash_loop.ts";
 export type { OpenUpstream, RestartOptions } from "./gateway/_upstream.ts";
 

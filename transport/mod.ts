@@ -23,7 +23,7 @@ export {
   type ServeOptions,
   type ServerInfo,
 } from "./server.ts";
-export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
+export type { AccessOptions, AccessRequest, Capability, KeySet } from "./session/access.ts";
 export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
 export type { DrainOptions } from "./session/listener.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";

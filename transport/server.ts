@@ -36,7 +36,7 @@ export {
   type ListenOptions,
 } from "./session/listener.ts";
 export type { ServerInfo } from "./wire/server_info.ts";
-export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
+export type { AccessOptions, AccessRequest, Capability, KeySet } from "./session/access.ts";
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
