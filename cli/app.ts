@@ -50,7 +50,8 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   if (parsed === undefined) return await show(printed, exitCode, askedFormat(args), io);
   const { format, logLevel } = parsed;
   try {
-    await withLogging(logLevel, io, () => run(parsed, io));
+    const log = { level: logLevel, format: "logFormat" in parsed ? parsed.logFormat : undefined };
+    await withLogging(log, io, () => run(parsed, io));
     return EXIT.ok;
   } catch (error) {
     const { reason } = io.signal;

@@ -29,8 +29,13 @@ if (import.meta.main) {
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM", "SIGHUP"];
+  const reloading = new Set<() => void>();
   for (const name of signals) {
     Deno.addSignalListener(name, () => {
+      if (name === "SIGHUP" && reloading.size > 0) {
+        for (const reload of reloading) reload();
+        return;
+      }
       if (stop.signal.aborted) Deno.exit(130); // asked twice: at once
       stop.abort(new Interrupt(name));
     });
@@ -43,6 +48,12 @@ if (import.meta.main) {
     env: { get: (name) => Deno.env.get(name), all: () => Deno.env.toObject() },
     signal: stop.signal,
     parentPid: () => process.ppid,
+    ...(Deno.stdin.isTerminal() ? {} : {
+      onHangup: (listener: () => void) => {
+        reloading.add(listener);
+        return () => void reloading.delete(listener);
+      },
+    }),
   });
   Deno.exit(exitCode);
 }

@@ -179,7 +179,8 @@ export class SharedUpstream {
     const waitMs = this.#backoff.next(this.#upSince === undefined ? 0 : now - this.#upSince);
     this.#upSince = undefined;
     this.#down = { error, retryAt: now + waitMs };
-    logger.warn("the MCP server is down, next start in {waitMs} ms: {reason}", {
+    // Not a warning: `status()` tells it to those who have to know.
+    logger.info("the MCP server is down, next start in {waitMs} ms: {reason}", {
       waitMs: Math.round(waitMs),
       reason: error.message,
     });
