@@ -5,6 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { NostrClientTransport } from "../../transport/client.ts";
 import { isAlive, serverCommand, temporaryFolder, until } from "./helpers.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
@@ -133,4 +134,28 @@ Deno.test("cvm relay runs until it is interrupted, and keeps events in a file", 
   await relay.endInput();
   assertEquals(await relay.ended(), 130);
   assert((await Deno.stat(`${folder.path}/relay.db`)).isFile);
+});
+
+Deno.test("F28: SIGTERM lets a gateway's calls end, a second signal ends it at once, and its child with it", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const args = ["gateway", "--relay", relay.url, "--drain-timeout", "60", "--"];
+  const gateway = start([...args, ...serverCommand()], folder.path);
+  await gateway.endInput();
+  const server = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+  const client = new Client({ name: "caller", version: "1.0.0" });
+  await client.connect(new NostrClientTransport({ signer: PrivateKeySigner.generate(), server }));
+  const pid = JSON.stringify(await client.callTool({ name: "pid" })).match(/\d+/)?.[0];
+  const slow = client.callTool({ name: "slow" }).catch(() => "cut off");
+  await client.ping();
+  gateway.child.kill("SIGTERM");
+  await until(() => gateway.seen.err.includes("no new requests are taken"));
+  assert(isAlive(Number(pid)));
+  const started = Date.now();
+  gateway.child.kill("SIGTERM");
+  assertEquals(await gateway.ended(), 130);
+  assert(Date.now() - started < 3_000);
+  await until(() => !isAlive(Number(pid)));
+  await client.close();
+  assertEquals(await slow, "cut off");
 });
