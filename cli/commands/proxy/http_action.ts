@@ -11,10 +11,10 @@ import { CvmError } from "../../../errors.ts";
 import { McpProxy } from "../../../transport/proxy.ts";
 import { normalizeRelayUrl } from "../../../transport/relay/url.ts";
 import { readBearer } from "../../bearer.ts";
-import { prepareRoute, type ServerRoute } from "../../connection.ts";
 import { type HttpSession, serveHttp } from "../../http/mod.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
 import { Output } from "../../output.ts";
+import { prepareProxyRoute, type ProxyRoute } from "./_routes.ts";
 import type { ProxyArguments } from "./command.ts";
 
 const logger = getLogger(["cvm", "http"]);
@@ -31,7 +31,7 @@ export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo
     variable: BEARER_VARIABLE,
     env: io.env,
   });
-  const route = await prepareRoute(args, io);
+  const route = await prepareProxyRoute(args, io);
   if (route.key.warning !== undefined) await output.note(`cvm: ${route.key.warning}`);
   const clients = new HttpClients(route, output);
   await using endpoint = serveHttp({
@@ -58,12 +58,12 @@ export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo
  * that has hung up without a word yields the kept key to the next one.
  */
 class HttpClients {
-  readonly #route: ServerRoute;
+  readonly #route: ProxyRoute;
   readonly #output: Output;
   readonly #proxies = new Set<McpProxy>();
   #holder: HttpSession | undefined;
 
-  constructor(route: ServerRoute, output: Output) {
+  constructor(route: ProxyRoute, output: Output) {
     this.#route = route;
     this.#output = output;
   }
@@ -108,13 +108,15 @@ class HttpClients {
   }
 }
 
-async function report(url: string, { server, key }: ServerRoute, output: Output): Promise<void> {
-  const npub = formatNpub(server.publicKey);
+async function report(url: string, { servers, key }: ProxyRoute, output: Output): Promise<void> {
+  const npubs = servers.map(formatNpub);
   const client = formatNpub(key.signer.pubkey);
   if (output.format !== "text") {
     return await output.note(
-      JSON.stringify({ url, server: npub, npub: client, keyFile: key.source }),
+      JSON.stringify({ url, servers: npubs, npub: client, keyFile: key.source }),
     );
   }
-  await output.note(`cvm: proxy to ${npub} as ${client} (${key.source})\ncvm: listening on ${url}`);
+  await output.note(
+    `cvm: proxy to ${npubs.join(", ")} as ${client} (${key.source})\ncvm: listening on ${url}`,
+  );
 }
