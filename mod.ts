@@ -13,3 +13,12 @@
  */
 export * from "./crypto/mod.ts";
 export * from "./transport/mod.ts";
+export * from "./errors.ts";
+export {
+  type GatewayStatus,
+  McpGateway,
+  type McpGatewayOptions,
+  type OpenUpstream,
+  type RestartOptions,
+} from "./transport/gateway.ts";
+export { McpProxy, type McpProxyOptions } from "./transport/proxy.ts";

@@ -13,17 +13,28 @@ import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
 import { EXIT } from "./exit_codes.ts";
-import { type CliIo, Interrupt } from "./io.ts";
+import { type CliIo, Interrupt, type TextSink } from "./io.ts";
 import { withLogging } from "./logging.ts";
 import { type Format, FORMATS, printError, takesColours } from "./output.ts";
+import { choiceErrors } from "./suggestions.ts";
 import { VERSION } from "./version.ts";
 
 /** All commands; the three main ones first. */
 function cvmCommand() {
-  return or(gatewayCommand(), proxyCommand(), inspectCommand(), relayCommand(), keysCommand());
+  const commands = [
+    gatewayCommand(),
+    proxyCommand(),
+    inspectCommand(),
+    relayCommand(),
+    keysCommand(),
+  ] as const;
+  return or(...commands, { errors: choiceErrors(commands) });
 }
 
 type Arguments = ReturnType<typeof parse>;
+
+/** What becomes of standard error with `--quiet`. */
+const SILENT: TextSink = { isTerminal: false, write: () => Promise.resolve() };
 
 /** Ends parsing: help, a version, completions or an error has been printed. */
 class Shown {
@@ -49,6 +60,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
   if (parsed === undefined) return await show(printed, exitCode, askedFormat(args), io);
   const { format, logLevel } = parsed;
+  if ("quiet" in parsed && parsed.quiet) io = { ...io, stderr: SILENT };
   try {
     const log = { level: logLevel, format: "logFormat" in parsed ? parsed.logFormat : undefined };
     await withLogging(log, io, () => run(parsed, io));
@@ -95,17 +107,25 @@ async function show(
   if (printed.err === "") return exitCode;
   const text = format === "text"
     ? printed.err
-    : JSON.stringify({ error: { code: "USAGE", message: printed.err.trim(), exitCode } }) + "\n";
+    : JSON.stringify({ error: { code: "USAGE", message: usageError(printed.err), exitCode } }) +
+      "\n";
   await io.stderr.write(text);
   return exitCode;
+}
+
+/** What is wrong with a command line, in one line. */
+function usageError(printed: string): string {
+  return printed.trim().replace(/^Error: /, "").replace(/\s+/g, " ");
 }
 
 /** The format that a command line asks for that could not be parsed. */
 function askedFormat(args: readonly string[]): Format {
   const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-  const value = own[own.indexOf("--format") + 1] ??
-    own.find((arg) => arg.startsWith("--format="))?.slice("--format=".length);
-  return FORMATS.find((format) => format === value) ?? "text";
+  return FORMATS.find((format) =>
+    own.some((arg, at) =>
+      arg === `--format=${format}` || (arg === format && own[at - 1] === "--format")
+    )
+  ) ?? "text";
 }
 
 async function run(args: Arguments, io: CliIo): Promise<void> {

@@ -14,8 +14,8 @@ const MAX_BYTES = 1_048_576;
 
 /** What the configuration file says. */
 export interface Config {
-  /** The file that was read, or would have been. */
-  readonly file: string;
+  /** The file that was read, or would have been; absent when there is no folder for one. */
+  readonly file: string | undefined;
   /** Addresses of servers, by alias. */
   readonly aliases: ReadonlyMap<string, string>;
   /** The relays to use when the command line names none; `undefined` when the file names none. */
@@ -29,6 +29,7 @@ export interface Config {
  */
 export async function loadConfig(env: Environment): Promise<Config> {
   const file = configFile(env);
+  if (file === undefined) return { file, aliases: new Map(), relays: undefined };
   let text: string;
   try {
     const { size } = await Deno.stat(file);

@@ -6,7 +6,7 @@
  */
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { InputError } from "../errors.ts";
-import { nearest } from "./nearest.ts";
+import { findSimilar } from "@optique/core/suggestion";
 
 /** A larger file is nobody's configuration, bytes. */
 const MAX_BYTES = 1_048_576;
@@ -69,7 +69,7 @@ export class JsonValue {
     const fields = this.fields();
     for (const [name, field] of fields) {
       if (known.includes(name)) continue;
-      const near = nearest(name, known);
+      const [near] = findSimilar(name, known);
       throw field.error(`is unknown${near === undefined ? "" : `; did you mean "${near}"?`}`);
     }
     return fields;

@@ -30,10 +30,10 @@ export interface StoredKey {
 
 /** Where to look for a key. */
 export interface KeySources {
-  /** The file that the user named; it must be there, unless `create`. */
+  /** The file that the user named. */
   readonly file?: string;
-  /** The file where the key is kept when nothing else names one. */
-  readonly defaultFile: string;
+  /** The file where the key is kept when nothing else names one; asked only then. */
+  readonly defaultFile: () => string | Promise<string>;
   /** The environment. */
   readonly env: Environment;
 }
@@ -43,7 +43,7 @@ export interface KeySources {
  * `CVM_PRIVATE_KEY`, else from the default file. A file that is not there is
  * made, with a new key in it.
  *
- * @throws {InputError} KEY_INVALID when what is there is no private key, or the file can't be read or written.
+ * @throws {InputError} KEY_INVALID when what is there is no private key, or the file can't be read or written; CONFIG_INVALID when there is no folder to keep it in.
  */
 export async function loadOrCreateKey(sources: KeySources): Promise<StoredKey> {
   const { file, defaultFile, env } = sources;
@@ -51,17 +51,25 @@ export async function loadOrCreateKey(sources: KeySources): Promise<StoredKey> {
   if (file === undefined && variable !== undefined && variable !== "") {
     return { signer: signerOf(variable, KEY_VARIABLE), source: KEY_VARIABLE, created: false };
   }
-  const path = file ?? defaultFile;
+  const path = file ?? await defaultFile();
   return await readKeyFile(path) ?? await createKeyFile(path);
 }
 
+/** The private key of a file. */
+export interface PrivateKeyOfFile {
+  /** The key, to be overwritten when it is not needed any more. */
+  readonly key: Uint8Array;
+  /** What the user should know about the file. */
+  readonly warning?: string;
+}
+
 /**
- * Reads a key file.
+ * Reads the private key of a file.
  *
  * @returns The key; `undefined` when there is no such file.
  * @throws {InputError} KEY_INVALID when it can't be read or holds no private key.
  */
-export async function readKeyFile(path: string): Promise<StoredKey | undefined> {
+export async function readPrivateKey(path: string): Promise<PrivateKeyOfFile | undefined> {
   let text: string;
   let mode: number | null;
   try {
@@ -77,11 +85,21 @@ export async function readKeyFile(path: string): Promise<StoredKey | undefined> 
   }
   const open = mode !== null && (mode & 0o077) !== 0;
   return {
-    signer: signerOf(text, `the key file ${path}`),
-    source: path,
-    created: false,
+    key: parseAt(text, `the key file ${path}`),
     ...(open ? { warning: `others can read the key file ${path}; run: chmod 600 ${path}` } : {}),
   };
+}
+
+async function readKeyFile(path: string): Promise<StoredKey | undefined> {
+  const found = await readPrivateKey(path);
+  if (found === undefined) return undefined;
+  const { key, warning } = found;
+  try {
+    const signer = new PrivateKeySigner(key);
+    return { signer, source: path, created: false, ...(warning === undefined ? {} : { warning }) };
+  } finally {
+    key.fill(0);
+  }
 }
 
 /**

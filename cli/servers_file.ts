@@ -10,7 +10,7 @@ import { InputError } from "../errors.ts";
 import { expand } from "./expand.ts";
 import type { Environment } from "./io.ts";
 import { type JsonValue, readJsonFile } from "./json_document.ts";
-import { nearest } from "./nearest.ts";
+import { findSimilar } from "@optique/core/suggestion";
 
 /** The names under which hosts keep their servers. */
 const ROOTS: readonly string[] = ["mcpServers", "servers"];
@@ -135,7 +135,7 @@ export async function readServersFile(file: string, env: Environment): Promise<S
   const found = ROOTS.flatMap((name) => root.get(name) ?? []);
   const [servers, second] = found;
   if (servers === undefined) {
-    const near = [...root.keys()].find((name) => nearest(name, ROOTS) !== undefined);
+    const near = [...root.keys()].find((name) => findSimilar(name, ROOTS).length > 0);
     const what = `has neither "mcpServers" nor "servers"`;
     throw near === undefined
       ? new InputError("CONFIG_INVALID", `${file}: ${what}`)

@@ -310,11 +310,14 @@ export class NostrServerTransport implements Transport {
     if (this.#server !== undefined || this.#closed) {
       throw new SessionError("CLOSED", "a transport can be started once; make a new one");
     }
-    this.#server = await runServer(
+    const server = this.#server = await runServer(
       this.#options,
       (session) => this.#hub.add(session),
       (session) => this.#hub.observe(session),
     );
+    if (!this.#closed) return;
+    await server.close();
+    throw new SessionError("CLOSED", "the transport was closed while it was starting");
   }
 
   /** Sends a message of the server to the client that it concerns. */

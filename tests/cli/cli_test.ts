@@ -5,7 +5,7 @@ import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { runCli } from "../../cli/app.ts";
 import { Interrupt } from "../../cli/io.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
-import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { formatNsec, generateKey, PrivateKeySigner } from "../../crypto/mod.ts";
 import { COMMON_SCHEMA, toolSchemaHash } from "../../transport/discovery/mod.ts";
 import { serve } from "../../transport/server.ts";
 import { isAlive, serverCommand, temporaryFolder, TestIo, until } from "./helpers.ts";
@@ -24,7 +24,12 @@ async function cvm(args: readonly string[], folder: string, options: { stdin?: s
 /** Starts `cvm gateway` on a relay and waits until it is reachable. */
 async function startGateway(relay: string, folder: string, options: readonly string[] = []) {
   const io = new TestIo({
-    env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder, FROM_OUTSIDE: "1" },
+    env: {
+      ...Deno.env.toObject(),
+      XDG_CONFIG_HOME: folder,
+      FROM_OUTSIDE: "1",
+      CVM_UPSTREAM_BEARER: "ours alone",
+    },
   });
   const args = ["gateway", "--relay", relay, ...options, "--", ...serverCommand()];
   const ended = runCli(args, io);
@@ -49,13 +54,16 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
   const cases: readonly (readonly [readonly string[], number, string])[] = [
     [[], 2, "Error"],
     [["nonsense"], 2, "nonsense"],
-    [["gateway"], 2, "name the MCP server"],
     [["gateway", "--announce-relay", NO_RELAY, "--", "true"], 2, "without --announce"],
     [["gateway", "--config", `${folder.path}/none.json`], 2, "none.json"],
     [["gateway", "--config", "x.json", "--name", "x"], 2, "in the file"],
     [["gateway", "--header", "Authorization=Bearer x", "http://x.test"], 2, "command line"],
     [["gateway", "--header", "X=y", "--", "true"], 2, "at a URL"],
     [["gateway", "--allow-file", `${folder.path}/broken.key`, "--", "true"], 2, "broken.key:1:1"],
+    [["gateway"], 2, "which command"],
+    [["gateway", "--relai", NO_RELAY, "--", "cat"], 2, "`--relay`"],
+    [["inspect", STRANGER, "--frmat", "json"], 2, "`--format`"],
+    [["keys", "shwo"], 2, "`show`"],
     [["inspect", "not a key"], 2, "Not a server"],
     [["inspect", "some-alias"], 2, "some-alias"],
     [["proxy", "nsec1qqq"], 2, "private key"],
@@ -68,14 +76,19 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
     [["gateway", "--relay", NO_RELAY, "--", ...serverCommand()], 4, NO_RELAY],
     [["gateway", "--relay", NO_RELAY, "--", "no-such-command"], 4, "no-such-command"],
     [["gateway", "--relay", NO_RELAY, "--", "false"], 4, "exited with code 1"],
+    // It never answers: the relay is to blame all the same, and at once.
+    [["gateway", "--relay", NO_RELAY, "--", "sleep", "60"], 4, NO_RELAY],
     [["gateway", "--relay", NO_RELAY, "--allow", "npub1x", "--", ...serverCommand()], 2, "npub1x"],
     [["gateway", "--relay", NO_RELAY, "--env", "=x", "--", "true"], 2, "NAME=VALUE"],
     [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp"], 4, "can't be reached"],
     [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp", "more"], 2, "more"],
+    [["gateway", "--relay", NO_RELAY, "ftp://127.0.0.1/mcp"], 2, "http://"],
     [["relay", "--port", "70000"], 2, "65"],
     [["relay", "--db", `${folder.path}/none/at/all.db`], 2, "all.db"],
     [["keys", "show", "nsec1secret"], 2, "command line"],
     [["keys", "show", "--key-file", `${folder.path}/none.key`], 2, "none.key"],
+    [["keys", "show", "--key-file", `${folder.path}/broken.key`], 2, "broken.key"],
+    [["keys", "show", "--key-file", folder.path], 2, "it is not a file"],
     [["keys", "show", "npub1x"], 2, "npub"],
   ];
   const wrong: string[] = [];
@@ -104,7 +117,33 @@ Deno.test("F30: with --format json an error is one JSON line on standard error",
     const lines = err.trim().split("\n");
     assertEquals(lines.length, 1);
     assertEquals(JSON.parse(lines[0]!).error.exitCode, code);
+    assertEquals((await cvm([...args, "--format=json"], folder.path)).err, err);
   }
+});
+
+Deno.test("F14: who asks for a server that nobody runs learns it within the connect timeout", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const waits = ["--relay", relay.url, "--connect-timeout", "0.5"];
+  for (const args of [["ping"], ["ping", "--stateless"], ["ping", "--timeout", "0.4"]]) {
+    const started = Date.now();
+    const { code, err } = await cvm(["inspect", STRANGER, ...args, ...waits], folder.path);
+    assertEquals(code, 4);
+    assertStringIncludes(err, "the server did not answer");
+    assertStringIncludes(err, relay.url);
+    assert(Date.now() - started < 5_000);
+  }
+});
+
+Deno.test("cvm needs no home folder when the key comes from elsewhere", async () => {
+  const nsec = formatNsec(generateKey());
+  const io = new TestIo({ env: { CVM_PRIVATE_KEY: nsec } });
+  const code = await runCli(["inspect", STRANGER, "--relay", NO_RELAY], io);
+  assertEquals(code, 4, io.err);
+  assert(!io.err.includes(nsec));
+  const homeless = new TestIo({ env: {} });
+  assertEquals(await runCli(["inspect", STRANGER, "--relay", NO_RELAY], homeless), 2);
+  assertStringIncludes(homeless.err, "--key-file");
 });
 
 Deno.test("cvm --version and --help print to standard output and end with 0", async () => {
@@ -179,7 +218,7 @@ Deno.test("F33: the child gets the environment that the user expects", async () 
   await Deno.writeTextFile(`${folder.path}/vars`, "FROM_FILE='a b'\nBOTH=file\n");
   const environment = async (options: readonly string[]) => {
     await using gateway = await startGateway(relay.url, folder.path, options);
-    const names = '["FROM_OUTSIDE","FROM_FILE","BOTH","CVM_PRIVATE_KEY"]';
+    const names = '["FROM_OUTSIDE","FROM_FILE","BOTH","CVM_UPSTREAM_BEARER"]';
     const { out, err } = await cvm(
       ["inspect", gateway.nprofile, "call", "env", `names:=${names}`],
       folder.path,
@@ -235,6 +274,21 @@ Deno.test("F07: key files are for their owner only, and no key is printed", asyn
     stdin: nsec,
   });
   assertStringIncludes(secret.out, nsec);
+
+  // A file that others can read is used, with a warning.
+  await Deno.chmod(file, 0o644);
+  for (const args of [["keys", "show"], ["inspect", STRANGER, "--relay", NO_RELAY]]) {
+    assertStringIncludes((await cvm(args, folder.path)).err, `chmod 600 ${file}`);
+  }
+  // Nor does a gateway tell what stands in the script that starts its server.
+  const script = "TOKEN=tk-secret exec cat";
+  const started = await cvm(
+    ["gateway", "--relay", NO_RELAY, "--", "sh", "-c", script],
+    folder.path,
+  );
+  const names = [...Deno.readDirSync(`${folder.path}/cvm/keys`)].map(({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("gateway-sh-")).length, 1);
+  assert(!`${started.err}${names}`.includes("secret"));
 });
 
 Deno.test("CEP15-11: cvm inspect warns of a tool that does not have the common schema that it claims", async () => {

@@ -5,6 +5,7 @@ import { expand } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { encodeBase64 } from "../../crypto/_base64.ts";
 import { getPublicKey } from "../../crypto/keys.ts";
 import { conversationKey, decrypt, encrypt, payloadLength } from "../../crypto/nip44.ts";
 import { EventError } from "../../errors.ts";
@@ -25,7 +26,7 @@ function payloadOf(padded: Uint8Array): string {
   const keys = expand(sha256, KEY, nonce, 76);
   const ciphertext = chacha20(keys.slice(0, 32), keys.slice(32, 44), padded);
   const mac = hmac(sha256, keys.slice(44), concatBytes(nonce, ciphertext));
-  return concatBytes(Uint8Array.of(2), nonce, ciphertext, mac).toBase64();
+  return encodeBase64(concatBytes(Uint8Array.of(2), nonce, ciphertext, mac));
 }
 
 function assertRefused(payload: string, says: string, maxPlaintextBytes?: number): EventError {

@@ -43,12 +43,14 @@ Deno.test("F27: every pair of modes that can talk does, and the others say why (
       await Promise.all(MODES.flatMap((mode) =>
         WRAPS.map(async (wrap) => {
           const pair = `client ${mode}/${wrap}, server ${encryption}/${giftWrap}`;
+          const talks = canTalk([mode, wrap], [encryption, giftWrap]);
           const opened = connect(relay, server.publicKey, {
             encryption: mode,
             giftWrap: wrap,
-            handshakeTimeoutMs: 600,
+            // Who can talk may take its time on a slow machine.
+            handshakeTimeoutMs: talks ? 15_000 : 600,
           });
-          if (canTalk([mode, wrap], [encryption, giftWrap])) {
+          if (talks) {
             await using session = await opened;
             assertEquals((await session.client.listTools()).tools.length, 5, pair);
           } else {

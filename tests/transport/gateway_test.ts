@@ -7,10 +7,10 @@ import {
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { UpstreamError } from "../../errors.ts";
+import { RelayError, UpstreamError } from "../../errors.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import { startGateway } from "./_gateway.ts";
-import { connect, fixtureServer, makeClient, textOf, until } from "./_harness.ts";
+import { connect, fixtureServer, makeClient, network, textOf, until } from "./_harness.ts";
 
 for (const perClient of [false, true]) {
   const mode = perClient ? "per client" : "shared";
@@ -157,6 +157,21 @@ Deno.test("McpGateway.start() fails with the reason when the MCP server can't be
     UpstreamError,
     "did not answer initialize within 30 ms",
   );
+});
+
+Deno.test("F14: McpGateway reports that no relay can be reached while its MCP server still starts", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ neverOpen: true });
+  const [silent] = InMemoryTransport.createLinkedPair(); // never answers initialize
+  const error = await assertRejects(
+    () =>
+      startGateway(relay, {
+        upstream: () => silent,
+        pool: { ...network(relay).pool, connectTimeoutMs: 20 },
+      }),
+    RelayError,
+  );
+  assertEquals(error.code, "RELAY_UNREACHABLE");
 });
 
 Deno.test("McpGateway.close() waits until the MCP servers of its clients have ended", async () => {

@@ -1,6 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { SessionError } from "../../errors.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
+import type { Session } from "../../transport/session/session.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
   connect,
@@ -421,4 +423,184 @@ Deno.test("F15: a message that two relays deliver runs once, in every mode", asy
     await session.client.ping();
   }
   assertEquals(log.echoed, ["by two relays, optional", "by two relays, disabled"]);
+});
+
+Deno.test("NostrServerTransport.close() while it starts leaves nothing that listens", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const starting = assertRejects(() => transport.start(), SessionError, "while it was starting");
+  await transport.close();
+  await starting;
+  await until("the relay has no connection left", () => relay.openConnectionCount === 0);
+});
+
+Deno.test("F09: initialize over and over does not open more sessions than a server has room for", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxSessions: 3 },
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const rounds = 6;
+  for (let round = 0; round < rounds; round++) {
+    const params = {
+      protocolVersion: "2025-06-18",
+      capabilities: {},
+      clientInfo: { name: "greedy", version: "1" },
+    };
+    const initialize = { jsonrpc: "2.0", id: `i${round}`, method: "initialize", params };
+    peer.publish(await peer.message(server.publicKey, initialize));
+    const slow = {
+      jsonrpc: "2.0",
+      id: `s${round}`,
+      method: "tools/call",
+      params: { name: "slow" },
+    };
+    peer.publish(await peer.message(server.publicKey, slow));
+  }
+  await until("every call runs", () => log.started === rounds);
+  const answers = peer.received.map(({ content }) => JSON.parse(content));
+  assertEquals(answers.filter(({ result }) => result !== undefined).length, 3);
+  const refused = answers.filter(({ error }) => error !== undefined);
+  assertEquals(refused.map(({ id }) => id), ["i3", "i4", "i5"]);
+  assertStringIncludes(refused[0].error.message, "earlier sessions");
+});
+
+Deno.test("F09: what waits for authorization is bounded, for each client", async () => {
+  await using relay = new MemoryRelay();
+  let asked = 0;
+  const verdict = Promise.withResolvers<boolean>();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxQueued: 4 },
+    access: {
+      authorize: () => {
+        asked += 1;
+        return verdict.promise;
+      },
+      answerRefused: true,
+    },
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  for (let id = 0; id < 10; id++) {
+    peer.publish(await peer.message(server.publicKey, { jsonrpc: "2.0", id, method: "ping" }));
+  }
+  await until("what is too much is refused", () => peer.received.length === 6);
+  assertEquals(asked, 1);
+  verdict.resolve(true);
+  await until("what waited is answered", () => peer.received.length === 10);
+  assertEquals(asked, 4);
+});
+
+Deno.test("F09: NostrServerTransport takes no more subscriptions of a client than its bound", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const subscribed: string[] = [];
+  transport.onmessage = (message) => {
+    if (message.method !== "resources/subscribe") return;
+    subscribed.push(message.params.uri);
+    void transport.send({ jsonrpc: "2.0", id: message.id, result: {} });
+  };
+  await transport.start();
+  const { publicKey } = transport.server!;
+  await using peer = await RawPeer.open(relay);
+  const subscribe = async (id: number, uri: string) =>
+    peer.publish(
+      await peer.message(publicKey, {
+        jsonrpc: "2.0",
+        id,
+        method: "resources/subscribe",
+        params: { uri },
+      }),
+    );
+  for (let id = 0; id < 258; id++) await subscribe(id, `test://${id}`);
+  await subscribe(258, "test://0"); // which it has
+  await subscribe(259, `test://${"x".repeat(5_000)}`);
+  await until("all are answered", () => peer.received.length === 260, 10_000);
+  const refused = peer.received.map(({ content }) => JSON.parse(content)).filter(({ error }) =>
+    error
+  );
+  assertEquals(refused.map(({ id }) => id).sort(), [256, 257, 259]);
+  assertEquals(subscribed.length, 257);
+  await transport.close();
+});
+
+Deno.test("F04: what a server says unasked stays encrypted, though the client's key speaks plain meanwhile", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const secret = await peer.message(server.publicKey, echo(1, "secret"));
+  peer.publish(peer.wrap(secret, server.publicKey));
+  await until("the encrypted one is answered", () => peer.received.length === 1);
+  peer.publish(await peer.message(server.publicKey, echo(2, "open")));
+  await until("the plain one is answered", () => peer.received.length === 2);
+  const [encrypted] = sessions;
+  assertEquals(encrypted?.encrypted, true);
+  await encrypted.send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+  await until("the notification comes", () => peer.received.length === 3);
+  assertEquals(peer.received[2]?.kind, 21059);
+});
+
+Deno.test("F05: progress of a request that nobody waits for is not sent", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const asked = await peer.message(server.publicKey, echo(1, "x"));
+  peer.publish(asked);
+  await until("the answer comes", () => peer.received.length === 1);
+  for (const progressToken of [asked.id, 1]) {
+    const params = { progressToken, progress: 1 };
+    await sessions[0]?.send({ jsonrpc: "2.0", method: "notifications/progress", params });
+  }
+  peer.publish(await peer.message(server.publicKey, echo(2, "y")));
+  await until("the second answer comes", () => peer.received.length === 2);
+  assertEquals(JSON.parse(peer.received[1]!.content).id, 2);
+});
+
+Deno.test("F38: second deliveries and what is for others cost no cryptography", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  let opened = 0;
+  const counting = {
+    getPublicKey: () => signer.getPublicKey(),
+    signEvent: signer.signEvent.bind(signer),
+    nip44: {
+      encrypt: signer.nip44.encrypt.bind(signer.nip44),
+      decrypt: (peer: string, payload: string) => {
+        opened += 1;
+        return signer.nip44.decrypt(peer, payload);
+      },
+    },
+  };
+  await using server = await serve(() => fixtureServer(), { signer: counting, ...network(relay) });
+  relay.faults.set({ ignoreTagFilters: true });
+  await using peer = await RawPeer.open(relay);
+  const inner = await peer.message(server.publicKey, echo(1, "x"));
+  const wrap = peer.wrap(inner, server.publicKey);
+  for (let copy = 0; copy < 3; copy++) relay.deliver(wrap);
+  const stranger = PrivateKeySigner.generate().pubkey;
+  peer.publish(peer.wrap(await peer.message(stranger, echo(2, "y")), stranger));
+  const last = peer.wrap(await peer.message(server.publicKey, echo(3, "z")), server.publicKey);
+  peer.publish(last);
+  await until("both are answered", () => {
+    return peer.received.filter(({ tags }) => tags[0]?.[1] === peer.pubkey).length === 2;
+  });
+  assertEquals(opened, 2);
 });

@@ -48,6 +48,9 @@ const FAREWELL_MS = 2_000;
 const GOING = "Server is going down: it takes no new requests, try again later";
 const CUT_OFF = "Server is going down: the request took too long to be waited for";
 
+/** Earlier sessions of one client whose requests are still worked on; with more, it has to wait. */
+const MAX_DRAINING = 4;
+
 /** Options of {@linkcode listen}. */
 export interface ListenOptions extends Features {
   /** The server's key. */
@@ -179,9 +182,11 @@ class RelayListener implements Listener {
   readonly #sessions = new Map<string, ServerSession>();
   readonly #draining = new Map<string, Set<ServerSession>>();
   readonly #unaccepted: ServerSession[] = [];
-  readonly #authorizing = new Map<string, Promise<void>>();
+  readonly #authorizing = new Map<string, { settled: Promise<void>; messages: number }>();
   readonly #watch: RequestWatch;
   #refusals: RateLimiter;
+  #unauthorized = 0;
+  #drainingCount = 0;
   readonly #budget: ByteBudget;
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
@@ -275,22 +280,32 @@ class RelayListener implements Listener {
   #receive(inbound: Inbound): void {
     const peer = inbound.event.pubkey;
     const waiting = this.#authorizing.get(peer);
+    const { maxQueued, maxUnverified } = this.#parts.limits;
+    if ((waiting?.messages ?? 0) >= maxQueued || this.#unauthorized >= maxUnverified) {
+      if (this.#parts.access.answerRefused) this.#refuse(inbound, "Too many messages at once");
+      return;
+    }
     const verdict = waiting === undefined
       ? this.#parts.access.allows(peer, inbound.message)
-      : waiting.then(() => this.#parts.access.allows(peer, inbound.message));
+      : waiting.settled.then(() => this.#parts.access.allows(peer, inbound.message));
     if (typeof verdict === "boolean") {
       this.#settle(inbound, verdict);
       return;
     }
     // A slow authorization holds up the client concerned and nobody else.
-    const settled = verdict.catch((error) => {
+    const queue = waiting ?? { settled: Promise.resolve(), messages: 0 };
+    queue.messages += 1;
+    this.#unauthorized += 1;
+    this.#authorizing.set(peer, queue);
+    queue.settled = verdict.catch((error) => {
       logger.error("authorize failed, so the message is refused: {error}", { error });
       return false;
     }).then((allowed) => {
-      if (this.#authorizing.get(peer) === settled) this.#authorizing.delete(peer);
+      queue.messages -= 1;
+      this.#unauthorized -= 1;
+      if (queue.messages === 0) this.#authorizing.delete(peer);
       if (!this.#stop.signal.aborted) this.#settle(inbound, allowed);
     });
-    this.#authorizing.set(peer, settled);
   }
 
   #settle(inbound: Inbound, allowed: boolean): void {
@@ -314,8 +329,12 @@ class RelayListener implements Listener {
 
   /** Opens a session, in the place of one that the client has left where there is one. */
   #open(key: string, inbound: Inbound, replaces: boolean): ServerSession | undefined {
-    if (replaces) this.#retire(key);
-    else if (!this.#makeRoom()) {
+    if (replaces) {
+      if (!this.#retire(key)) {
+        this.#refuse(inbound, "Too many requests of earlier sessions are unanswered");
+        return undefined;
+      }
+    } else if (!this.#makeRoom()) {
       this.#refuse(inbound, "Server is full: too many clients, try again later");
       return undefined;
     }
@@ -341,26 +360,37 @@ class RelayListener implements Listener {
     return session;
   }
 
-  #retire(key: string): void {
+  /** Takes a client's session out of use; false when too many of its earlier ones still have work to do. */
+  #retire(key: string): boolean {
     const session = this.#sessions.get(key);
-    if (session === undefined) return;
-    this.#sessions.delete(key);
+    if (session === undefined) return true;
     const draining = this.#draining.get(key) ?? new Set();
+    if (!session.idle && (draining.size >= MAX_DRAINING || this.#isFull)) return false;
+    this.#sessions.delete(key);
     this.#draining.set(key, draining.add(session));
+    this.#drainingCount += 1;
     session.drain({ replaced: true });
+    return true;
+  }
+
+  get #isFull(): boolean {
+    return this.#sessions.size + this.#drainingCount >= this.#parts.limits.maxSessions;
   }
 
   #forget(key: string, session: ServerSession): void {
     if (this.#sessions.get(key) === session) this.#sessions.delete(key);
     const draining = this.#draining.get(key);
-    if (draining?.delete(session) && draining.size === 0) this.#draining.delete(key);
+    if (draining?.delete(session)) {
+      this.#drainingCount -= 1;
+      if (draining.size === 0) this.#draining.delete(key);
+    }
     const waiting = this.#unaccepted.indexOf(session);
     if (waiting >= 0) this.#unaccepted.splice(waiting, 1);
   }
 
   /** Whether there is room for one more client; the idle session unused for the longest time makes it. */
   #makeRoom(): boolean {
-    if (this.#sessions.size < this.#parts.limits.maxSessions) return true;
+    if (!this.#isFull) return true;
     let oldest: ServerSession | undefined;
     for (const session of this.#sessions.values()) {
       if (session.idle && (oldest === undefined || session.usedAt < oldest.usedAt)) {

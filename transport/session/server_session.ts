@@ -14,8 +14,8 @@ import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { CvmError, type ErrorCode, SessionError } from "../../errors.ts";
 import type { ByteBudget } from "../transfer/limits.ts";
-import { type OpenStream, RequestStream } from "../transfer/open_stream.ts";
-import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
+import type { OpenStream } from "../transfer/open_stream.ts";
+import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type {
   JsonRpcMessage,
@@ -41,14 +41,15 @@ import {
 } from "../wire/message.ts";
 import { hasSupportFlag, type Tags } from "../wire/tags.ts";
 import { ClientFeatures } from "./_client_features.ts";
+import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
-import { type RequestInFlight, RequestsInFlight } from "./_requests_in_flight.ts";
+import { RequestsInFlight } from "./_requests_in_flight.ts";
 import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
-import { chooseReplyWrap, type Features, type Modes } from "./modes.ts";
+import type { Features, Modes } from "./modes.ts";
 import type { RequestWatch } from "./observer.ts";
-import type { Envelope, Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 import type { RequestContext, Session } from "./session.ts";
 
@@ -104,14 +105,13 @@ export class ServerSession implements Session {
 
   readonly #options: ServerSessionOptions;
   readonly #client: ClientFeatures;
+  readonly #to: Correspondent;
   readonly #ended = new AbortController();
   readonly #inFlight = new RequestsInFlight();
   readonly #questions: Questions;
   readonly #rate: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
   readonly #queue: JsonRpcMessage[] = [];
-  #lastWrap: GiftWrapKind | undefined;
-  #introduced = false;
   #started = false;
   #draining = false;
   /** Whether another session has taken the place of this one. */
@@ -129,6 +129,7 @@ export class ServerSession implements Session {
     this.sessionId = sessionId;
     this.encrypted = first.wrapKind !== undefined;
     this.#client = new ClientFeatures(first);
+    this.#to = new Correspondent({ ...options, peer: this.peer, client: this.#client });
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
     this.#questions = new Questions(limits.maxInFlight);
@@ -137,7 +138,7 @@ export class ServerSession implements Session {
       budget,
       onMessage: (message, last) => this.#guard(() => options.onAssembled({ ...last, message })),
       reply: (frame, { wrapKind }) => {
-        this.#post(frame, { tags: this.#introduction(), asked: wrapKind })
+        this.#to.post(frame, { tags: this.#to.introduction(), asked: wrapKind })
           .catch((error) => this.#report(error));
       },
     });
@@ -183,8 +184,10 @@ export class ServerSession implements Session {
 
   openStream(requestId: RequestId): OpenStream {
     const request = this.#inFlight.get(requestId);
-    if (request === undefined) throw noStream("the request is not in flight");
-    return this.#streamOf(request);
+    if (request === undefined) {
+      throw new SessionError("STREAM_UNAVAILABLE", "the request is not in flight");
+    }
+    return request.stream ??= this.#to.openStream(request);
   }
 
   /** Starts to deliver messages, first those that have been waiting. */
@@ -203,7 +206,7 @@ export class ServerSession implements Session {
     if (this.#ended.signal.aborted) return;
     const { now, limits } = this.#options;
     this.#usedAt = now();
-    this.#lastWrap = wrapKind;
+    this.#to.heard(wrapKind);
     this.#client.learn(inbound);
     const frame = frameOf(message);
     // Frames of a transfer that was let in are bounded by its size.
@@ -330,14 +333,15 @@ export class ServerSession implements Session {
   }
 
   #receiveFrame(frame: Frame, inbound: Inbound): void {
-    const wantsAccept = hasSupportFlag(inbound.event.tags) || !this.#introduced;
+    const wantsAccept = hasSupportFlag(inbound.event.tags) || !this.#to.hasIntroduced;
     const { oversizedTransfer = true } = this.#options.features;
     if (frame.profile === OVERSIZED_TRANSFER && oversizedTransfer) {
       this.#transfers.receive(frame, inbound, { wantsAccept });
     } else if (frame.profile === OPEN_STREAM) {
       const request = this.#inFlight.withToken(frame.token);
-      if (request === undefined || this.#whyNoStream(request) !== undefined) return;
-      this.#streamOf(request).receive(frame, { wantsAccept });
+      if (request === undefined || !this.#to.canStream(request)) return;
+      request.stream ??= this.#to.openStream(request);
+      request.stream.receive(frame, { wantsAccept });
     }
   }
 
@@ -363,7 +367,7 @@ export class ServerSession implements Session {
     reason: string,
   ): void {
     const answer = errorResponse(request.id, SERVER_ERROR, `Refused: ${reason}`);
-    this.#post(answer, { tags: [["e", eventId]], asked }).catch((error) => this.#report(error));
+    this.#to.post(answer, { tags: [["e", eventId]], asked }).catch((error) => this.#report(error));
   }
 
   async #sendResponse(response: JsonRpcResponse): Promise<void> {
@@ -373,68 +377,25 @@ export class ServerSession implements Session {
       return;
     }
     const { eventId, id, method, wrapKind: asked } = request;
-    const transfer = this.#answerInParts(request);
+    const transfer = this.#to.answerInParts(request);
     request.answer = transfer ?? "sent";
     request.watched?.answer(response);
     const decorated = decorateResponse(response, method, this.#options.decorateResult);
     try {
       await request.stream?.settle("error" in response || response.result.isError === true);
-      const tags: Tags = [["e", eventId], ...this.#introduction(), ...decorated.tags];
-      await this.#post({ ...decorated.response, id }, { tags, asked, transfer });
+      const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
+      const send = () => this.#to.post({ ...decorated.response, id }, { tags, asked, transfer });
+      await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
     } catch (error) {
       request.watched?.end("lost");
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile, or the session has ended
       if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
       const refusal = errorResponse(id, INTERNAL_ERROR, undeliverable(error, transfer));
-      await this.#post(refusal, { tags: [["e", eventId]], asked });
+      await this.#to.post(refusal, { tags: [["e", eventId]], asked });
       this.#report(error);
     } finally {
       this.#inFlight.delete(request);
     }
-  }
-
-  /** How the answer to a request leaves should it be too large for one event; `undefined` when it can't. */
-  #answerInParts({ progressToken }: RequestInFlight): OutgoingTransfer | undefined {
-    const { features, limits } = this.#options;
-    const { takesTransfers } = this.#client;
-    if (features.oversizedTransfer === false || takesTransfers === false) return undefined;
-    if (progressToken === undefined) return undefined;
-    const isWelcome = takesTransfers ?? false;
-    return new OutgoingTransfer({ token: String(progressToken), isWelcome, limits });
-  }
-
-  #whyNoStream({ progressToken }: RequestInFlight): string | undefined {
-    if (this.#options.features.openStream === false) return "this server does not open streams";
-    if (progressToken === undefined || isTransferToken(progressToken)) {
-      return "the request has no progress token";
-    }
-    if (this.#client.takesStreams === false) return "the client has not said that it takes streams";
-    return undefined;
-  }
-
-  #streamOf(request: RequestInFlight): RequestStream {
-    const problem = this.#whyNoStream(request);
-    if (problem !== undefined) throw noStream(problem);
-    const { outbox, limits, budget, serverTags } = this.#options;
-    const { wrapKind: asked, progressToken } = request;
-    const token = String(progressToken);
-    const { takesStreams = false } = this.#client;
-    return request.stream ??= new RequestStream({
-      token,
-      isWelcome: takesStreams,
-      limits,
-      budget,
-      maxChunkBytes: () =>
-        outbox.chunkBytes(OPEN_STREAM, token, {
-          recipient: this.peer,
-          wrapKind: this.#replyWrap(asked),
-        }),
-      // A client that may not know that we stream is told, so as to accept this one.
-      send: (frame, frameType) => {
-        const introduces = frameType === "start" && !takesStreams;
-        return this.#post(frame, { tags: introduces ? serverTags : this.#introduction(), asked });
-      },
-    });
   }
 
   async #sendNotification(notification: JsonRpcNotification): Promise<void> {
@@ -445,15 +406,15 @@ export class ServerSession implements Session {
     }
     const token = progressOf(notification);
     if (token === undefined) {
-      if (!this.#replaced) await this.#post(notification, { tags: this.#introduction() });
+      if (!this.#replaced) await this.#to.post(notification, { tags: this.#to.introduction() });
       return;
     }
     const request = this.#inFlight.get(token);
     if (request?.progressToken === undefined) return; // answered, cancelled, or never asked for
     const { eventId, progressToken, wrapKind: asked } = request;
     const params = { ...notification.params, progressToken };
-    const tags: Tags = [["e", eventId], ...this.#introduction()];
-    await this.#post({ ...notification, params }, { tags, asked });
+    const tags: Tags = [["e", eventId], ...this.#to.introduction()];
+    await this.#to.post({ ...notification, params }, { tags, asked });
   }
 
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
@@ -464,7 +425,7 @@ export class ServerSession implements Session {
     }
     const id = this.#questions.add(request.id);
     try {
-      await this.#post({ ...request, id }, { tags: this.#introduction() });
+      await this.#to.post({ ...request, id }, { tags: this.#to.introduction() });
     } catch (error) {
       this.#questions.take(id);
       throw error;
@@ -474,43 +435,8 @@ export class ServerSession implements Session {
   async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
     for (const requestId of this.#questions.withdraw(withdrawn)) {
       const params = { ...notification.params, requestId };
-      await this.#post({ ...notification, params }, { tags: this.#introduction() });
+      await this.#to.post({ ...notification, params }, { tags: this.#to.introduction() });
     }
-  }
-
-  /** Sends a message; `asked` is the gift wrap of the one that it belongs to, by default of the client's latest. */
-  async #post(
-    message: JsonRpcMessage,
-    { tags, asked = this.#lastWrap, transfer }: {
-      readonly tags: Tags;
-      readonly asked?: GiftWrapKind;
-      readonly transfer?: OutgoingTransfer;
-    },
-  ): Promise<void> {
-    const { outbox, serverTags } = this.#options;
-    const envelope: Envelope = {
-      recipient: this.peer,
-      tags,
-      // A client that may not know that we take transfers is told, so as to accept this one.
-      startTags: this.#client.takesTransfers
-        ? tags
-        : [...tags.filter(([name]) => name === "e"), ...serverTags],
-      wrapKind: this.#replyWrap(asked),
-      transfer,
-    };
-    const send = () => outbox.send(message, envelope);
-    await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
-  }
-
-  /** What the server says of itself, once a session (CEP-35). */
-  #introduction(): Tags {
-    if (this.#introduced) return [];
-    this.#introduced = true;
-    return this.#options.serverTags;
-  }
-
-  #replyWrap(asked: GiftWrapKind | undefined): GiftWrapKind | undefined {
-    return chooseReplyWrap(this.#options.modes, asked, this.#client.takesEphemeral);
   }
 
   #guard(work: () => void): void {
@@ -535,8 +461,4 @@ function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined):
 
 function closedError(peer: string): SessionError {
   return new SessionError("CLOSED", `the session of the client ${peer} has ended`);
-}
-
-function noStream(reason: string): SessionError {
-  return new SessionError("STREAM_UNAVAILABLE", `there can be no stream: ${reason}`);
 }

@@ -114,45 +114,45 @@ export class GatewayMetrics {
     units: () => readonly GatewayUnit[],
     value: (unit: GatewayUnit) => number,
   ): void {
-    const gauge: Gauge<"server"> = new Gauge({
+    new Gauge({
       name,
       help,
       labelNames: ["server"],
       registers: [this.#registry],
-      collect: () => {
-        for (const unit of units()) gauge.set({ server: unit.plan.label }, value(unit));
+      collect() {
+        for (const unit of units()) this.set({ server: unit.plan.label }, value(unit));
       },
     });
   }
 
   #countRestarts(units: () => readonly GatewayUnit[]): void {
-    const counter: Counter<"server"> = new Counter({
+    new Counter({
       name: "cvm_upstream_restarts_total",
       help: "How often the MCP server was started again.",
       labelNames: ["server"],
       registers: [this.#registry],
-      collect: () => {
-        counter.reset();
+      collect() {
+        this.reset();
         for (const { plan, status } of units()) {
-          counter.inc({ server: plan.label }, status.restarts);
+          this.inc({ server: plan.label }, status.restarts);
         }
       },
     });
   }
 
   #readRelays(units: () => readonly GatewayUnit[]): void {
-    const gauge: Gauge<"server" | "relay" | "state"> = new Gauge({
+    new Gauge({
       name: "cvm_relay_state",
       help: "1 for the state that the connection to a relay is in.",
       labelNames: ["server", "relay", "state"],
       registers: [this.#registry],
-      collect: () => {
-        gauge.reset();
+      collect() {
+        this.reset();
         for (const { plan, pool } of units()) {
           for (const { url, state } of pool?.snapshot() ?? []) {
             for (const each of RELAY_STATES) {
               const labels = { server: plan.label, relay: url, state: each };
-              gauge.set(labels, each === state ? 1 : 0);
+              this.set(labels, each === state ? 1 : 0);
             }
           }
         }

@@ -16,7 +16,7 @@ import { expand } from "../../expand.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import { KEY_VARIABLE, loadOrCreateKey, type StoredKey } from "../../key_store.ts";
-import { nearest } from "../../nearest.ts";
+import { findSimilar } from "@optique/core/suggestion";
 import { entryKeyFile, gatewayKeyFile, slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { isHeader, readServersFile, type ServerEntry } from "../../servers_file.ts";
@@ -84,12 +84,14 @@ async function planOne(
 ): Promise<GatewayPlan> {
   const hasKey = args.keyFile !== undefined || (io.env.get(KEY_VARIABLE) ?? "") !== "";
   if (args.target.length === 0 && !(args.deleteAnnouncement && hasKey)) {
-    throw new UsageError("name the MCP server: a command after --, a URL, or --config FILE");
+    throw new UsageError(
+      "say after -- which command starts the MCP server, or give its http(s) URL, or a file with --config",
+    );
   }
   const { name, about, website, picture, announce, perClient } = args;
   const label = slugOf(args.target);
   const open = await openTarget(args, { label, io, journal });
-  const defaultFile = await gatewayKeyFile(args.target, io.env);
+  const defaultFile = () => gatewayKeyFile(args.target, io.env);
   return {
     label,
     open,
@@ -115,7 +117,7 @@ async function planFile(
   const names = [...entries, ...problems].map(({ name }) => name).concat(disabled);
   for (const wanted of args.target) {
     if (names.includes(wanted)) continue;
-    const near = nearest(wanted, names);
+    const [near] = findSimilar(wanted, names);
     throw new UsageError(
       `${file} has no server "${sanitizeLine(wanted, 80)}"` +
         (near === undefined ? "" : `; did you mean "${near}"?`),
@@ -171,7 +173,7 @@ async function planEntry(
     // CVM_PRIVATE_KEY is one key, and there may be many servers.
     key: await loadOrCreateKey({
       file: keyFile,
-      defaultFile: await entryKeyFile({ file, name }, io.env),
+      defaultFile: () => entryKeyFile({ file, name }, io.env),
       env: { get: () => undefined, all: () => ({}) },
     }),
     info: { name: settings.name ?? name, about, website, picture },
@@ -232,6 +234,9 @@ async function openTarget(
       env: io.env,
     });
     return () => new HttpUpstream({ url, headers, bearer, fetch: io.fetch });
+  }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(command)) {
+    throw new UsageError(`${command}: the URL of an MCP server begins with http:// or https://`);
   }
   if (args.header.length > 0 || args.bearerFile !== undefined) {
     throw new UsageError("--header and --bearer-file are for a server at a URL");

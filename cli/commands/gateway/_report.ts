@@ -6,6 +6,7 @@
 import { formatNprofile, formatNpub } from "../../../crypto/keys.ts";
 import type { McpGateway } from "../../../transport/gateway.ts";
 import type { Output } from "../../output.ts";
+import { ownCommand } from "../../own_command.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import type { GatewayPlan } from "./_plan.ts";
 
@@ -17,7 +18,7 @@ export async function reportUnit(
 ): Promise<void> {
   const npub = formatNpub(gateway.publicKey);
   const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
-  const entry = { mcpServers: { [label]: { command: "cvm", args: ["proxy", nprofile] } } };
+  const entry = { mcpServers: { [label]: ownCommand(["proxy", nprofile]) } };
   const { announcement } = gateway;
   if (output.format !== "text") {
     return await output.note(JSON.stringify({

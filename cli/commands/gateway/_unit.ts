@@ -16,6 +16,9 @@ import type { DrainOptions } from "../../../transport/server.ts";
 import type { Journal } from "./_journal.ts";
 import type { GatewayPlan } from "./_plan.ts";
 
+/** After so many milliseconds the operator is told what is waited for. */
+const WAITING_MS = 4_000;
+
 /** How a unit is doing. */
 export type UnitState = GatewayStatus["state"];
 
@@ -98,7 +101,7 @@ export class GatewayUnit {
     while (!this.#stop.signal.aborted) {
       const gateway = this.#gateway = this.#make();
       try {
-        await gateway.start();
+        await this.#startAloud(gateway);
         this.#runs = true;
         return gateway;
       } catch (error) {
@@ -117,6 +120,23 @@ export class GatewayUnit {
       }
     }
     return undefined;
+  }
+
+  /** Starts the gateway, and tells what it waits for when that takes long. */
+  async #startAloud(gateway: McpGateway): Promise<void> {
+    const { startTimeoutMs = 60_000 } = this.#options.gateway;
+    const timer = setTimeout(() => {
+      const limit = `${startTimeoutMs / 1000} s (--start-timeout)`;
+      this.#options.journal.say(
+        `still waiting for the MCP server to answer initialize, at most ${limit}`,
+        this.#facts({}),
+      );
+    }, WAITING_MS);
+    try {
+      await gateway.start();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #make(): McpGateway {

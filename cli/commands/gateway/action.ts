@@ -55,6 +55,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
         gateway: {
           relays,
           pool,
+          startTimeoutMs: args.startTimeoutMs,
           encryption: args.encryption,
           giftWrap: args.giftWrap,
           access: accessOf(allow, allowFile),

@@ -25,6 +25,8 @@ export interface UpstreamArguments {
   readonly cleanEnv: boolean;
   /** The child's working directory. */
   readonly cwd?: string;
+  /** How long the MCP server may take to start, in milliseconds. */
+  readonly startTimeoutMs: number;
   /** Headers for an HTTP endpoint. */
   readonly header: readonly string[];
   /** The file of the token for an HTTP endpoint. */
@@ -126,6 +128,12 @@ export function upstreamOptions() {
     cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
       description: message`The server's working directory.`,
     })),
+    startTimeoutMs: withDefault(
+      option("--start-timeout", seconds(), {
+        description: message`How long the server may take to start and to answer initialize.`,
+      }),
+      60_000,
+    ),
     header: multiple(option("--header", string({ metavar: "NAME=VALUE" }), {
       description:
         message`A header for a server at a URL; \${NAME} in the value stands for a variable, so that secrets stay out of the command line.`,

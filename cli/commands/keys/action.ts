@@ -15,7 +15,7 @@ import { InputError } from "../../../errors.ts";
 import { normalizeRelayUrl } from "../../../transport/relay/url.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
-import { writeNewKeyFile } from "../../key_store.ts";
+import { readPrivateKey, writeNewKeyFile } from "../../key_store.ts";
 import { Output } from "../../output.ts";
 import { clientKeyFile } from "../../paths.ts";
 import type { KeysGenerateArguments, KeysShowArguments } from "./command.ts";
@@ -54,7 +54,8 @@ export async function runKeysShow(args: KeysShowArguments, io: CliIo): Promise<v
         "put it in a file or pipe it in: cvm keys show --key-file -",
     );
   }
-  const privateKey = key === undefined ? parsePrivateKey(await readKey(keyFile, io)) : undefined;
+  const output = new Output(io, args.format);
+  const privateKey = key === undefined ? await readKey(keyFile, io, output) : undefined;
   const publicKey = privateKey === undefined ? parsePublicKey(key ?? "") : getPublicKey(privateKey);
   const relays = args.relay.map(normalizeRelayUrl);
   const forms: Record<string, string> = {
@@ -63,29 +64,39 @@ export async function runKeysShow(args: KeysShowArguments, io: CliIo): Promise<v
     nprofile: formatNprofile(publicKey, relays),
     ...(secret && privateKey ? { nsec: formatNsec(privateKey) } : {}),
   };
-  await new Output(io, args.format).result(
+  privateKey?.fill(0);
+  await output.result(
     forms,
     () => Object.entries(forms).map(([name, value]) => `${name.padEnd(9)}${value}`).join("\n"),
   );
 }
 
-async function readKey(keyFile: string | undefined, io: CliIo): Promise<string> {
-  if (keyFile === "-") {
-    const text = await new Response(io.stdin).text();
-    if (text.length > MAX_INPUT_LENGTH) {
-      throw new InputError("KEY_INVALID", "standard input is too long for a key");
-    }
-    return text;
-  }
+async function readKey(
+  keyFile: string | undefined,
+  io: CliIo,
+  output: Output,
+): Promise<Uint8Array> {
+  if (keyFile === "-") return parsePrivateKey(await readInput(io));
   const file = keyFile ?? clientKeyFile(io.env);
-  try {
-    return (await Deno.readTextFile(file)).slice(0, MAX_INPUT_LENGTH);
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  const found = await readPrivateKey(file);
+  if (found === undefined) {
     throw new InputError(
       "KEY_INVALID",
       `there is no key file ${file}; make one with: cvm keys generate`,
-      { cause },
     );
   }
+  if (found.warning !== undefined) await output.warn(found.warning);
+  return found.key;
+}
+
+async function readInput(io: CliIo): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of io.stdin) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_INPUT_LENGTH) {
+      throw new InputError("KEY_INVALID", "standard input is too long for a key");
+    }
+  }
+  return text;
 }

@@ -10,6 +10,7 @@ import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { type OutputArguments, outputOptions } from "../../options.ts";
+import { choiceErrors } from "../../suggestions.ts";
 
 /** What was said on the command line of `cvm keys generate`. */
 export interface KeysGenerateArguments extends OutputArguments {
@@ -84,7 +85,7 @@ export function keysCommand(): Parser<
         })),
         secret: withDefault(
           flag("--secret", {
-            description: message`Print the private key too, as nsec and hex.`,
+            description: message`Print the private key too, as nsec.`,
           }),
           false,
         ),
@@ -97,7 +98,7 @@ export function keysCommand(): Parser<
         message`Shows a public key, or that of a private key, as hex, npub and nprofile.`,
     },
   );
-  return command("keys", or(generate, show), {
+  return command("keys", or(generate, show, { errors: choiceErrors([generate, show]) }), {
     brief: message`Make and show keys.`,
     description: message`Makes keys and shows them in all their forms.`,
   });

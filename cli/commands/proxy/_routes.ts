@@ -31,7 +31,10 @@ export interface ProxyRoute {
 export async function prepareProxyRoute(args: ProxyArguments, io: CliIo): Promise<ProxyRoute> {
   const named = args.servers.map(parseServer);
   const routes: ServerRoute[] = [];
-  for (const { server } of named) routes.push(await prepareRoute({ ...args, server }, io));
+  for (const { server } of named) {
+    const handshakeTimeoutMs = args.timeoutMs;
+    routes.push(await prepareRoute({ ...args, server }, io, { handshakeTimeoutMs }));
+  }
   const [{ key }] = routes as [ServerRoute];
   const names = named.length === 1 ? [] : named.map(({ name }, index) => nameOf(name, index));
   const twin = names.find((name, index) => names.indexOf(name) !== index);
