@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KeySet, RequestObserver } from "../../../transport/server.ts";
+import type { KeySet } from "../../../transport/server.ts";
 import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
 import { checkProfile } from "../../../transport/discovery/profile.ts";
 import { AllowFile } from "../../allow_file.ts";
@@ -17,7 +17,7 @@ import { readJsonFile } from "../../json_document.ts";
 import { Output } from "../../output.ts";
 import { readinessOf } from "./_health.ts";
 import { Journal } from "./_journal.ts";
-import { type GatewayPlan, planGateways } from "./_plan.ts";
+import { planGateways } from "./_plan.ts";
 import { reportUnit } from "./_report.ts";
 import { observers, requestLog } from "./_request_log.ts";
 import { GatewayUnit } from "./_unit.ts";
@@ -47,9 +47,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const metrics = args.health === undefined
     ? undefined
     : new (await import("./_metrics.ts")).GatewayMetrics(() => units);
+  const telemetry = io.env.get("OTEL_DENO") === "true"
+    ? (await import("./_telemetry.ts")).telemetry
+    : undefined;
   for (const plan of plans) {
-    const observer = observeAll(plan, metrics?.observer(plan.label));
-    const { allow } = plan;
+    const { allow, label } = plan;
+    const watching = [requestLog(label), metrics?.observer(label), telemetry?.(label)];
+    const observer = observers(watching.filter((each) => each !== undefined));
     units.push(
       new GatewayUnit(plan, {
         gateway: {
@@ -186,9 +190,4 @@ function limitsOf({ maxSessions, maxInFlight, maxRequestsPerSecond }: GatewayArg
     ...(maxInFlight === undefined ? {} : { maxInFlight }),
     ...(maxRequestsPerSecond === undefined ? {} : { maxMessagesPerSecond: maxRequestsPerSecond }),
   };
-}
-
-function observeAll(plan: GatewayPlan, counting: RequestObserver | undefined): RequestObserver {
-  const log = requestLog(plan.label);
-  return counting === undefined ? log : observers([log, counting]);
 }
