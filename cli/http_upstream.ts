@@ -73,7 +73,7 @@ export class HttpUpstream implements Transport {
       if (cause instanceof UpstreamError) throw cause;
       const status = cause instanceof Error && "code" in cause ? Number(cause.code) : undefined;
       const reason = status === 401 || status === 403
-        ? `it does not let us in (HTTP status ${status}); does it want a bearer token?`
+        ? `it does not let us in (HTTP status ${status}); give it a token: CVM_UPSTREAM_BEARER, --bearer-file or a header`
         : cause instanceof Error
         ? cause.message
         : String(cause);

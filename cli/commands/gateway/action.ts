@@ -117,7 +117,10 @@ async function runUnits(
     }
   }));
   await Promise.race([untilAborted(io.signal), ended]);
-  if (!io.signal.aborted) throw failure;
+  if (!io.signal.aborted) {
+    if (failure !== undefined) throw failure;
+    return;
+  }
   const { drainTimeoutMs } = args;
   const by = io.signal.reason instanceof Interrupt ? io.signal.reason.by : "the end";
   const seconds = drainTimeoutMs / 1000;
