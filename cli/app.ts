@@ -9,13 +9,16 @@ import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
 import { cvmCommand } from "./commands.ts";
 import { EXIT, UsageError } from "./exit_codes.ts";
-import { type CliIo, Interrupt } from "./io.ts";
+import { type CliIo, Interrupt, type TextSink } from "./io.ts";
 import { withLogging } from "./logging.ts";
 import { type Format, FORMATS, printError, takesColours } from "./output.ts";
 import { toSafeJson } from "./sanitize.ts";
 import { VERSION } from "./version.ts";
 
 type Arguments = ReturnType<typeof parse>;
+
+/** What becomes of standard error with `--quiet`. */
+const SILENT: TextSink = { isTerminal: false, write: () => Promise.resolve() };
 
 /** Ends parsing: help, a version, completions or an error has been printed. */
 class Shown {
@@ -50,19 +53,23 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     configFile: parsed.config,
     onEnd: (end) => void ends.push(end),
   };
+  let shownIo = runIo;
   try {
     const { configure } = await import("./configure.ts");
     const parseAgain = (words: readonly string[]) => parseQuietly(words, io);
     const configured = await configure({ args, io: runIo, parsed, parse: parseAgain });
     if (configured === undefined) return EXIT.ok; // it was only to be shown
     format = configured.format;
-    await withLogging(configured.logLevel, io, () => run(configured, runIo));
+    if ("quiet" in configured && configured.quiet) shownIo = { ...runIo, stderr: SILENT };
+    const logFormat = "logFormat" in configured ? configured.logFormat : undefined;
+    const log = { level: configured.logLevel, format: logFormat };
+    await withLogging(log, shownIo, () => run(configured, shownIo));
     return EXIT.ok;
   } catch (error) {
     const { reason } = io.signal;
     // Whatever an interrupted command fails with, it was interrupted.
     if (reason instanceof Interrupt) return reason.by === "SIGTERM" ? EXIT.ok : EXIT.interrupted;
-    return await printError(error, io, format);
+    return await printError(error, shownIo, format);
   } finally {
     await Promise.allSettled(ends.map((end) => end()));
   }

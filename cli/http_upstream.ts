@@ -18,6 +18,8 @@ export interface HttpUpstreamOptions {
   readonly url: URL;
   /** A token for the `Authorization` header. */
   readonly bearer?: string;
+  /** Headers of each request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Makes the requests. Default: the platform's. */
   readonly fetch?: typeof fetch;
 }
@@ -39,13 +41,15 @@ export class HttpUpstream implements Transport {
   #closed = false;
 
   /** @param options Where the server is. */
-  constructor({ url, bearer, fetch: request = fetch }: HttpUpstreamOptions) {
+  constructor({ url, bearer, headers, fetch: request = fetch }: HttpUpstreamOptions) {
     this.#url = url;
     this.#fetch = request;
     this.#inner = new StreamableHTTPClientTransport(url, {
       // The SDK's type may come from Node's declarations; the request is the same.
       fetch: (input, init) => this.#request(input, init as RequestInit | undefined),
-      ...(bearer ? { requestInit: { headers: { Authorization: `Bearer ${bearer}` } } } : {}),
+      requestInit: {
+        headers: { ...headers, ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) },
+      },
     });
     this.#inner.onmessage = (message) => this.onmessage?.(message);
     this.#inner.onerror = (error) => this.onerror?.(error);
@@ -69,7 +73,7 @@ export class HttpUpstream implements Transport {
       if (cause instanceof UpstreamError) throw cause;
       const status = cause instanceof Error && "code" in cause ? Number(cause.code) : undefined;
       const reason = status === 401 || status === 403
-        ? `it does not let us in (HTTP status ${status}); set CVM_UPSTREAM_BEARER`
+        ? `it does not let us in (HTTP status ${status}); give it a token: CVM_UPSTREAM_BEARER, --bearer-file or a header`
         : cause instanceof Error
         ? cause.message
         : String(cause);

@@ -35,6 +35,13 @@ export interface CliIo {
   readonly env: Environment;
   /** Aborted when the command has to end; the reason is an {@linkcode Interrupt}. */
   readonly signal: AbortSignal;
+  /**
+   * Calls a listener at each SIGHUP from now on, in place of ending the command;
+   * absent where a SIGHUP means that the terminal is gone.
+   *
+   * @returns What takes the listener off.
+   */
+  readonly onHangup?: (listener: () => void) => () => void;
   /** The id of the parent process; absent where there is none to watch. */
   readonly parentPid?: () => number;
   /** Makes HTTP requests (NIP-05, NIP-11). Default: the platform's. */

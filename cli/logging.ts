@@ -4,18 +4,18 @@
  * @module
  */
 import type { CliIo } from "./io.ts";
+import { type LogFormat, logLine } from "./log_line.ts";
 import type { LogLevel } from "./options.ts";
-import { sanitizeLine } from "./sanitize.ts";
 
 /**
  * Runs something with the toolkit's log going to standard error.
  *
- * @param level What is logged at least.
+ * @param log What is logged at least, and how it is written.
  * @param io Where it goes.
  * @param action What runs.
  */
 export async function withLogging(
-  level: LogLevel,
+  { level, format = "text" }: { readonly level: LogLevel; readonly format?: LogFormat },
   io: CliIo,
   action: () => Promise<void>,
 ): Promise<void> {
@@ -25,9 +25,15 @@ export async function withLogging(
     sinks: {
       stderr: (record) => {
         const text = record.message.map((part) => part instanceof Error ? part.message : part);
-        const line = sanitizeLine(text.join(""), 2_000);
+        const line = logLine({
+          level: record.level,
+          logger: record.category.join("."),
+          message: text.join(""),
+          properties: record.properties,
+          time: record.timestamp,
+        }, format);
         // Nothing is left to tell a failure to when standard error is gone.
-        io.stderr.write(`cvm ${record.level}: ${line}\n`).catch(() => undefined);
+        io.stderr.write(line).catch(() => undefined);
       },
     },
     loggers: [

@@ -44,8 +44,13 @@ if (import.meta.main) {
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGINT", "SIGTERM", "SIGHUP"];
+  const reloading = new Set<() => void>();
   for (const name of signals) {
     Deno.addSignalListener(name, () => {
+      if (name === "SIGHUP" && reloading.size > 0) {
+        for (const reload of reloading) reload();
+        return;
+      }
       if (stop.signal.aborted) Deno.exit(130); // asked twice: at once
       stop.abort(new Interrupt(name));
     });
@@ -60,7 +65,12 @@ if (import.meta.main) {
     env: { get: (name) => Deno.env.get(name), all: () => Deno.env.toObject() },
     signal: stop.signal,
     parentPid: () => process.ppid,
-    ...(Deno.stdin.isTerminal() ? { promptSecret: ask } : {}),
+    ...(Deno.stdin.isTerminal() ? { promptSecret: ask } : {
+      onHangup: (listener: () => void) => {
+        reloading.add(listener);
+        return () => void reloading.delete(listener);
+      },
+    }),
   });
   Deno.exit(exitCode);
 }

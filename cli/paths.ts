@@ -65,10 +65,37 @@ export function clientKeyFile(env: Environment): string {
  * @param env The environment.
  */
 export async function gatewayKeyFile(target: readonly string[], env: Environment): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(target));
+  return await keyFile("gateway", { slug: slugOf(target), identity: target, env });
+}
+
+/**
+ * The file of the key of a server in a file of servers: told apart by that
+ * file and its name there, so that it keeps its identity when its command line
+ * changes.
+ *
+ * @param entry The file of servers, and the server's name there.
+ * @param env The environment.
+ */
+export async function entryKeyFile(
+  { file, name }: { readonly file: string; readonly name: string },
+  env: Environment,
+): Promise<string> {
+  const identity = [await Deno.realPath(file), name];
+  return await keyFile("server", { slug: slugOf([name]), identity, env });
+}
+
+async function keyFile(
+  kind: string,
+  { slug, identity, env }: {
+    readonly slug: string;
+    readonly identity: readonly string[];
+    readonly env: Environment;
+  },
+): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(identity));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const tag = [...digest.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return join(configFolder(env), "keys", `gateway-${slugOf(target)}-${tag}.key`);
+  return join(configFolder(env), "keys", `${kind}-${slug}-${tag}.key`);
 }
 
 /** A short name for an MCP server, for file names and the entry in a host's configuration. */

@@ -14,9 +14,11 @@ import type { OpenUpstream, RestartOptions } from "./gateway/_upstream.ts";
 import { RelayPool } from "./relay/pool.ts";
 import { resolveLimits, type SessionLimits } from "./session/limits.ts";
 import type { Session } from "./session/session.ts";
-import { type NostrServer, runServer, type ServeOptions } from "./server.ts";
+import { type DrainOptions, type NostrServer, runServer, type ServeOptions } from "./server.ts";
 
 export type { GatewayStatus } from "./gateway/_status.ts";
+export { filterTools, isToolOffered, type ToolFilterOptions } from "./tool_filter.ts";
+export type { CrashLoopOptions } from "./gateway/_crash_loop.ts";
 export type { OpenUpstream, RestartOptions } from "./gateway/_upstream.ts";
 
 const logger = getLogger(["cvm", "gateway"]);
@@ -43,7 +45,7 @@ export interface McpGatewayOptions extends ServeOptions {
    * @default {false}
    */
   readonly perClient?: boolean;
-  /** The waits before an MCP server that has died is started again. */
+  /** The waits before an MCP server that has died is started again, and when it is given up. */
   readonly restart?: RestartOptions;
   /**
    * How long an MCP server may take from its start to the end of the handshake, in milliseconds.
@@ -133,6 +135,7 @@ export class McpGateway implements AsyncDisposable {
       now: this.#now,
       onUp: () => this.#setState("up", { restarts: this.#feed.value.restarts + 1 }),
       onDown: ({ message }, retryAt) => this.#setState("down", { reason: message, retryAt }),
+      onFailed: ({ message }) => this.#setState("failed", { reason: message }),
       onSessions: () => this.#countSessions(),
     });
   }
@@ -210,6 +213,25 @@ export class McpGateway implements AsyncDisposable {
     return await this.#running.withdraw(reason);
   }
 
+  /**
+   * Takes no new requests, waits for those in flight, and closes. Who asks
+   * meanwhile, and whose request is not through in time, gets an error that says
+   * why. The announcement stays where it is.
+   *
+   * @param options When to stop waiting.
+   * @returns Whether everything came to its end.
+   */
+  async drain(options?: DrainOptions): Promise<boolean> {
+    if (this.#closing === undefined && this.#server !== undefined) {
+      this.#setState("draining", {});
+    }
+    try {
+      return await this.#server?.drain(options) ?? true;
+    } finally {
+      await this.close();
+    }
+  }
+
   /** Stops listening, ends all sessions and all MCP servers. Idempotent. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -266,6 +288,7 @@ export class McpGateway implements AsyncDisposable {
   }
 
   #setState(state: GatewayStatus["state"], more: Partial<GatewayStatus>): void {
+    if (this.#feed.value.state === "draining") return; // what happens now changes nothing
     const { restarts, sessions } = this.#feed.value;
     this.#feed.set({ restarts, sessions, ...more, state, since: this.#now() });
   }

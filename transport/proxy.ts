@@ -16,6 +16,9 @@ import {
   isResponse,
 } from "./wire/message.ts";
 
+export { type CombineOptions, combineServers } from "./proxy/combined.ts";
+export { filterTools, isToolOffered, type ToolFilterOptions } from "./tool_filter.ts";
+
 const logger = getLogger(["cvm", "proxy"]);
 
 /** Messages of the host that wait while the connection is made. */

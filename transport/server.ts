@@ -19,15 +19,25 @@ import { type CommonSchemaOptions, commonSchemas } from "./discovery/schema_deco
 import type { RelayPool } from "./relay/pool.ts";
 import { SessionHub } from "./session/hub.ts";
 import { resolveLimits } from "./session/limits.ts";
-import { listen, type Listener, type ListenOptions } from "./session/listener.ts";
+import {
+  type DrainOptions,
+  listen,
+  type Listener,
+  type ListenOptions,
+} from "./session/listener.ts";
 import { chainDecorators } from "./session/result_decorator.ts";
 import { localConnection } from "./session/local_session.ts";
 import type { Session } from "./session/session.ts";
 import type { JsonRpcMessage, RequestId, Transport, TransportSendOptions } from "./types.ts";
 
-export { listen, type Listener, type ListenOptions } from "./session/listener.ts";
+export {
+  type DrainOptions,
+  listen,
+  type Listener,
+  type ListenOptions,
+} from "./session/listener.ts";
 export type { ServerInfo } from "./wire/server_info.ts";
-export type { AccessOptions, AccessRequest, Capability } from "./session/access.ts";
+export type { AccessOptions, AccessRequest, Capability, KeySet } from "./session/access.ts";
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
@@ -35,6 +45,12 @@ export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
+export type {
+  ObservedRequest,
+  RequestObserver,
+  RequestOutcome,
+  SettledRequest,
+} from "./session/observer.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
 
@@ -73,6 +89,13 @@ export interface NostrServer extends AsyncDisposable {
   readonly announcement: AnnouncementReceipt | undefined;
   /** Takes the announcement back from all relays. */
   withdraw(reason?: string): Promise<AnnouncementReceipt | undefined>;
+  /**
+   * Takes no new requests and waits for those in flight; see {@linkcode Listener.drain}.
+   *
+   * @param options When to stop waiting.
+   * @returns Whether everything came to its end.
+   */
+  drain(options?: DrainOptions): Promise<boolean>;
   /** Ends all sessions and stops listening. Idempotent. */
   close(): Promise<void>;
 }
@@ -216,6 +239,10 @@ class RunningServer implements NostrServer {
 
   async withdraw(reason?: string): Promise<AnnouncementReceipt | undefined> {
     return await this.#announcer?.withdraw(reason);
+  }
+
+  async drain(options?: DrainOptions): Promise<boolean> {
+    return await this.#listener.drain(options);
   }
 
   async close(): Promise<void> {

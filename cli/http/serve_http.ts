@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { CvmError } from "../../errors.ts";
 import { errorBody } from "./_error_body.ts";
+import { listenLocally } from "./_listen.ts";
 import { Guard } from "./guard.ts";
 import { HttpSession, type HttpSessionLimits } from "./http_session.ts";
 
@@ -61,7 +61,7 @@ export function serveHttp(options: ServeHttpOptions): HttpEndpoint {
   const stop = new AbortController();
   /** Answers that have not left completely. */
   const leaving = new Set<Promise<void>>();
-  const server = listen(options.port, stop.signal, async (request, { completed }) => {
+  const server = listenLocally(options.port, stop.signal, async (request, { completed }) => {
     // A client that does not wait for its answer is nobody's fault here.
     const left = completed.catch(() => undefined).finally(() => leaving.delete(left));
     leaving.add(left);
@@ -89,28 +89,6 @@ export function serveHttp(options: ServeHttpOptions): HttpEndpoint {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function listen(
-  port: number,
-  signal: AbortSignal,
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({ hostname: "127.0.0.1", port, signal, onListen: () => {} }, handler);
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw error;
-    const reason = error instanceof Deno.errors.AddrInUse
-      ? "another program uses the port"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new CvmError(
-      "CONFIG_INVALID",
-      `The HTTP endpoint can't listen on 127.0.0.1:${port}: ${reason}. Choose another port, or 0 for any that is free`,
-      { cause: error },
-    );
-  }
 }
 
 /** The clients of an endpoint. */

@@ -55,6 +55,12 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
   const cases: readonly (readonly [readonly string[], number, string])[] = [
     [[], 2, "Error"],
     [["nonsense"], 2, "nonsense"],
+    [["gateway", "--announce-relay", NO_RELAY, "--", "true"], 2, "without --announce"],
+    [["gateway", "--servers", `${folder.path}/none.json`], 2, "none.json"],
+    [["gateway", "--servers", "x.json", "--name", "x"], 2, "in the file"],
+    [["gateway", "--header", "Authorization=Bearer x", "http://x.test"], 2, "command line"],
+    [["gateway", "--header", "X=y", "--", "true"], 2, "at a URL"],
+    [["gateway", "--allow-file", `${folder.path}/broken.key`, "--", "true"], 2, "broken.key:1:1"],
     [["gateway"], 2, "which command"],
     [["gateway", "--relai", NO_RELAY, "--", "cat"], 2, '"--relay"'],
     [["inspect", STRANGER, "--frmat", "json"], 2, '"--format"'],

@@ -4,6 +4,7 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { ChildProcessTransport } from "../../cli/child_process.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { formatNsec, generateKey, PrivateKeySigner } from "../../crypto/mod.ts";
+import { NostrClientTransport } from "../../transport/client.ts";
 import { isAlive, serverCommand, temporaryFolder, until } from "./helpers.ts";
 
 const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
@@ -22,11 +23,11 @@ const PROGRAM = [
 ] as const;
 
 /** Starts the program with both outputs collected. */
-function start(args: readonly string[], folder: string) {
+function start(args: readonly string[], folder: string, env: Record<string, string> = {}) {
   const [command, ...rest] = PROGRAM;
   const child = new Deno.Command(command, {
     args: [...rest, ...args],
-    env: { XDG_CONFIG_HOME: folder },
+    env: { XDG_CONFIG_HOME: folder, ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -194,4 +195,63 @@ Deno.test("cvm keys import asks in a terminal, and shows nothing of what is type
   assert(!shown.includes("nsec1"), shown);
   const file = `${folder.path}/cvm/keys/client.key`;
   assertEquals(await Deno.readTextFile(file), `${nsec}\n`);
+});
+
+Deno.test("F28: SIGTERM lets a gateway's calls end, a second signal ends it at once, and its child with it", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const args = ["gateway", "--relay", relay.url, "--drain-timeout", "60", "--"];
+  const gateway = start([...args, ...serverCommand()], folder.path);
+  await gateway.endInput();
+  const server = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+  const client = new Client({ name: "caller", version: "1.0.0" });
+  await client.connect(new NostrClientTransport({ signer: PrivateKeySigner.generate(), server }));
+  const pid = JSON.stringify(await client.callTool({ name: "pid" })).match(/\d+/)?.[0];
+  const slow = client.callTool({ name: "slow" }).catch(() => "cut off");
+  await client.ping();
+  gateway.child.kill("SIGTERM");
+  await until(() => gateway.seen.err.includes("no new requests are taken"));
+  assert(isAlive(Number(pid)));
+  const started = Date.now();
+  gateway.child.kill("SIGTERM");
+  assertEquals(await gateway.ended(), 130);
+  assert(Date.now() - started < 3_000);
+  await until(() => !isAlive(Number(pid)));
+  await client.close();
+  assertEquals(await slow, "cut off");
+});
+
+Deno.test("cvm gateway exports spans and metrics with OTEL_DENO=true, without arguments and keys (F07)", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const exported: Record<string, string> = {};
+  await using collector = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    async (request) => {
+      const { pathname } = new URL(request.url);
+      exported[pathname] = (exported[pathname] ?? "") + await request.text();
+      return Response.json({});
+    },
+  );
+  const gateway = start(["gateway", "--relay", relay.url, "--", ...serverCommand()], folder.path, {
+    OTEL_DENO: "true",
+    OTEL_DENO_CONSOLE: "ignore",
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
+    OTEL_BSP_SCHEDULE_DELAY: "100",
+    OTEL_METRIC_EXPORT_INTERVAL: "100",
+  });
+  await gateway.endInput();
+  const server = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+  const signer = PrivateKeySigner.generate();
+  const client = new Client({ name: "caller", version: "1.0.0" });
+  await client.connect(new NostrClientTransport({ signer, server }));
+  await client.callTool({ name: "echo", arguments: { text: "secret words" } });
+  await until(() => exported["/v1/traces"]?.includes("tools/call echo"));
+  await until(() => exported["/v1/metrics"]?.includes("mcp.server.request.duration"));
+  await client.close();
+  gateway.child.kill("SIGTERM");
+  assertEquals(await gateway.ended(), 0);
+  const all = Object.values(exported).join("");
+  for (const word of ["secret", signer.pubkey]) assertEquals(all.includes(word), false);
 });

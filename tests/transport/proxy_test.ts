@@ -80,3 +80,32 @@ Deno.test("F29: McpProxy answers its host with the reason when no relay can be r
     { code: -32603, message: error.message, data: { code: "RELAY_UNREACHABLE" } },
   ]);
 });
+
+Deno.test("McpProxy works again after a sleep in which its connection has died without a word", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const [host, hostEnd] = InMemoryTransport.createLinkedPair();
+  const { relays, pool } = network(relay);
+  const options = {
+    signer: PrivateKeySigner.generate(),
+    server: server.publicKey,
+    relays,
+    pool: { ...pool, idlePingMs: 50, pingTimeoutMs: 50 },
+  };
+  await using proxy = new McpProxy({ host: hostEnd, client: options });
+  await proxy.start();
+  const client = makeClient();
+  await client.connect(host);
+  const connections = relay.connectionCount;
+  // What is open hears nothing more and says nothing more, as behind a router that has forgotten it.
+  relay.faults.set({ halfOpen: true });
+  // The call is made before anyone has noticed, and sent again once the connection is back.
+  const call = client.callTool({ name: "echo", arguments: { message: "awake" } });
+  await until("the silence is noticed", () => relay.connectionCount > connections);
+  relay.faults.clear();
+  assertEquals(textOf(await call), "awake");
+  await client.close();
+});

@@ -213,7 +213,7 @@ export class ClientLink {
     this.#upSince = undefined;
     this.#down = { error, retryAt: now + waitMs };
     logger.warn("the MCP server of the client {peer} is down: {reason}", {
-      peer: this.#session.peer,
+      peer: this.#session.peer.slice(0, 8),
       reason: error.message,
     });
     this.#waiting.length = 0;

@@ -20,6 +20,7 @@ import {
   isResponse,
   METHOD_NOT_FOUND,
 } from "../wire/message.ts";
+import { CrashLoop } from "./_crash_loop.ts";
 import { downResponse, emptyResult, initializeResultFor } from "./_answers.ts";
 import {
   GATEWAY_INITIALIZE_PARAMS,
@@ -57,6 +58,8 @@ export interface SharedUpstreamOptions {
   readonly onUp: () => void;
   /** Told when the server is down, why, and when it will be started again (milliseconds since the epoch). */
   readonly onDown: (error: UpstreamError, retryAt: number) => void;
+  /** Told when the server has died too often and is not started again. */
+  readonly onFailed: (error: UpstreamError) => void;
   /** Told when the number of sessions has changed. */
   readonly onSessions: () => void;
 }
@@ -67,9 +70,10 @@ export class SharedUpstream {
   readonly hub: SessionHub;
   readonly #options: SharedUpstreamOptions;
   readonly #backoff: Backoff;
+  readonly #crashes: CrashLoop;
   #upstream: Upstream | undefined;
   #initializeResult: JsonRpcResult["result"] = {};
-  #down: { readonly error: UpstreamError; readonly retryAt: number } | undefined;
+  #down: { readonly error: UpstreamError; readonly retryAt: number | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #opening: { upstream?: Upstream; readonly done: Promise<void> } | undefined;
   #upSince: number | undefined;
@@ -80,6 +84,7 @@ export class SharedUpstream {
   constructor(options: SharedUpstreamOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.restart);
+    this.#crashes = new CrashLoop(options.restart);
     this.hub = new SessionHub({
       maxSubscriptions: options.maxSubscriptions,
       onMessage: (message) => this.#fromSession(message),
@@ -173,16 +178,33 @@ export class SharedUpstream {
       ? cause
       : new UpstreamError("UPSTREAM_FAILED", `the MCP server failed: ${cause}`, { cause });
     const now = this.#options.now();
+    if (this.#crashes.note(now)) return this.#giveUp(error);
     const waitMs = this.#backoff.next(this.#upSince === undefined ? 0 : now - this.#upSince);
     this.#upSince = undefined;
     this.#down = { error, retryAt: now + waitMs };
-    logger.warn("the MCP server is down, next start in {waitMs} ms: {reason}", {
+    // Not a warning: `status()` tells it to those who have to know.
+    logger.info("the MCP server is down, next start in {waitMs} ms: {reason}", {
       waitMs: Math.round(waitMs),
       reason: error.message,
     });
     this.#timer = setTimeout(() => void this.#reopen(), waitMs);
     for (const id of this.hub.unanswered) this.#toSessions(downResponse(id, error, waitMs));
     this.#options.onDown(error, now + waitMs);
+  }
+
+  /** It has died too often: who waits or asks is told, and nothing more is tried. */
+  #giveUp(last: UpstreamError): void {
+    const { maxDeaths, windowMs } = this.#crashes;
+    const error = new UpstreamError(
+      "UPSTREAM_FAILED",
+      `the MCP server has died ${maxDeaths} times within ${
+        Math.round(windowMs / 1000)
+      } s and is not started again; the last time: ${last.message}`,
+      { cause: last },
+    );
+    this.#down = { error, retryAt: undefined };
+    for (const id of this.hub.unanswered) this.#toSessions(downResponse(id, error, undefined));
+    this.#options.onFailed(error);
   }
 
   #fromSession(message: JsonRpcMessage): void {
@@ -211,8 +233,8 @@ export class SharedUpstream {
   #whileDown(id: RequestId): JsonRpcMessage {
     const error = this.#down?.error ??
       new UpstreamError("UPSTREAM_FAILED", "the MCP server is not running");
-    const retryInMs = this.#down && this.#down.retryAt - this.#options.now();
-    return downResponse(id, error, retryInMs);
+    const retryAt = this.#down?.retryAt;
+    return downResponse(id, error, retryAt && retryAt - this.#options.now());
   }
 
   #fromUpstream(message: JsonRpcMessage): void {

@@ -8,10 +8,12 @@
 export interface GatewayStatus {
   /**
    * `starting` until the first clients can be served, `up` while the MCP
-   * server behind works, `down` while it does not, `closed` at the end. With
-   * one MCP server for each client, `down` tells of the one that is announced.
+   * server behind works, `down` while it does not, `failed` when it has died
+   * too often and is not started again, `draining` while the last requests come
+   * to their end, `closed` at the end. With one MCP server for each client,
+   * `down` and `failed` tell of the one that is announced.
    */
-  readonly state: "starting" | "up" | "down" | "closed";
+  readonly state: "starting" | "up" | "down" | "failed" | "draining" | "closed";
   /** When the state began, in milliseconds since the epoch. */
   readonly since: number;
   /** Why the MCP server is down. */

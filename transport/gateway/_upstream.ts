@@ -6,12 +6,13 @@
 import { SessionError, UpstreamError } from "../../errors.ts";
 import type { JsonRpcMessage, JsonRpcResponse, JsonRpcResult, Transport } from "../types.ts";
 import { isResponse } from "../wire/message.ts";
+import type { CrashLoopOptions } from "./_crash_loop.ts";
 
 /** Opens a connection to the MCP server behind a gateway; the connection is not started. */
 export type OpenUpstream = () => Transport | Promise<Transport>;
 
-/** Bounds of the wait between two starts of an MCP server. */
-export interface RestartOptions {
+/** How an MCP server that has died is started again, and when it is given up. */
+export interface RestartOptions extends CrashLoopOptions {
   /**
    * The bound of the first wait, in milliseconds; it doubles with each further failure.
    * @default {500}

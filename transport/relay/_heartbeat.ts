@@ -5,19 +5,28 @@
  */
 import { Timer } from "./_timer.ts";
 
+/** How often it is looked whether the machine has slept, in milliseconds. */
+const LOOK_MS = 2_000;
+/** A look that comes so much too late, by the clock, follows a sleep; in milliseconds. */
+const SLEEP_MS = 5_000;
+/** How long a relay may take for a sign of life after a sleep: connections seldom outlive one. */
+const AWAKE_TIMEOUT_MS = 3_000;
+
 /** What a {@linkcode Heartbeat} needs. */
 export interface HeartbeatContext {
   /** The silence after which the relay is asked for a sign of life, milliseconds. */
   readonly idleMs: number;
   /** How long it may take to give one, milliseconds. */
   readonly timeoutMs: number;
+  /** The clock, in milliseconds since the epoch: unlike timers, it goes on while the machine sleeps. */
+  readonly now: () => number;
   /** Asks for a sign of life. */
   readonly probe: () => void;
   /** Called when none came. */
   readonly onDead: (reason: string) => void;
 }
 
-/** Watches one connection: after a silence it probes, and after more silence it gives up. */
+/** Watches one connection: after a silence, or a sleep, it probes, and after more silence it gives up. */
 export class Heartbeat {
   readonly #context: HeartbeatContext;
   readonly #timer = new Timer();
@@ -31,7 +40,7 @@ export class Heartbeat {
   /** Starts to watch. */
   start(): void {
     this.touch();
-    this.#watch(this.#context.idleMs);
+    this.#watch();
   }
 
   /** A frame came. Cheap: no timer is set anew. */
@@ -44,19 +53,23 @@ export class Heartbeat {
     this.#timer.clear();
   }
 
-  #watch(delayMs: number): void {
+  #watch(): void {
+    const { idleMs, timeoutMs, now } = this.#context;
+    const leftMs = idleMs - (performance.now() - this.#heardAt);
+    if (leftMs <= 0) return this.#probe(timeoutMs);
+    const delayMs = Math.min(leftMs, LOOK_MS);
+    const due = now() + delayMs;
     this.#timer.set(delayMs, () => {
-      const leftMs = this.#context.idleMs - (performance.now() - this.#heardAt);
-      if (leftMs > 0) this.#watch(leftMs);
-      else this.#probe();
+      if (now() - due > SLEEP_MS) this.#probe(Math.min(timeoutMs, AWAKE_TIMEOUT_MS));
+      else this.#watch();
     });
   }
 
-  #probe(): void {
-    const { idleMs, timeoutMs, probe, onDead } = this.#context;
+  #probe(timeoutMs: number): void {
+    const { probe, onDead } = this.#context;
     const askedAt = performance.now();
     this.#timer.set(timeoutMs, () => {
-      if (this.#heardAt > askedAt) this.#watch(idleMs);
+      if (this.#heardAt > askedAt) this.#watch();
       else onDead(`no sign of life within ${timeoutMs} ms of a ping`);
     });
     probe();

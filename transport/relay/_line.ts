@@ -62,6 +62,7 @@ export class RelayLine {
     this.#heartbeat = new Heartbeat({
       idleMs: settings.idlePingMs,
       timeoutMs: settings.pingTimeoutMs,
+      now: settings.now,
       probe: () => handlers.onIdle(),
       onDead: (reason) => this.#fail(reason),
     });

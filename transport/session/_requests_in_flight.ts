@@ -8,6 +8,7 @@ import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { RequestStream } from "../transfer/open_stream.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { ProgressToken, RequestId } from "../types.ts";
+import type { Watched } from "./observer.ts";
 
 /** A request that the server works on. */
 export interface RequestInFlight {
@@ -21,6 +22,8 @@ export interface RequestInFlight {
   readonly progressToken: ProgressToken | undefined;
   /** The gift wrap that it came in. */
   readonly wrapKind: GiftWrapKind | undefined;
+  /** Tells an observer how it ends. */
+  readonly watched?: Watched;
   /** Set once the server has answered and the answer is on its way. */
   answer?: OutgoingTransfer | "sent";
   /** The open stream beside it, once there is one. */
@@ -48,6 +51,11 @@ export class RequestsInFlight {
     return this.#byEvent.size;
   }
 
+  /** Those that are not answered yet. */
+  get unanswered(): readonly RequestInFlight[] {
+    return [...this.#byEvent.values()].filter(({ answer }) => answer === undefined);
+  }
+
   /** Takes one in. */
   add(request: RequestInFlight): void {
     this.#byEvent.set(request.eventId, request);
@@ -72,14 +80,20 @@ export class RequestsInFlight {
   }
 
   /** Ends one. */
-  delete({ eventId, stream }: RequestInFlight): void {
-    if (this.#byEvent.delete(eventId)) this.#total.count -= 1;
+  delete({ eventId, stream, watched }: RequestInFlight): void {
+    if (this.#byEvent.delete(eventId)) {
+      this.#total.count -= 1;
+      watched?.settle();
+    }
     stream?.end(new SessionError("CLOSED", "the call was answered, and its stream is over"));
   }
 
   /** Ends all, with the reason for their streams. */
   clear(end: (stream: RequestStream) => void): void {
-    for (const { stream } of this.#byEvent.values()) if (stream !== undefined) end(stream);
+    for (const { stream, watched } of this.#byEvent.values()) {
+      if (stream !== undefined) end(stream);
+      watched?.settle();
+    }
     this.#total.count -= this.#byEvent.size;
     this.#byEvent.clear();
   }

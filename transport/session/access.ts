@@ -26,10 +26,19 @@ export interface AccessRequest {
   readonly name?: string;
 }
 
+/** Keys that may change while a server runs. */
+export interface KeySet {
+  /** Whether a public key, in lower-case hex, is one of them now. */
+  has(publicKey: string): boolean;
+}
+
 /** Who may use a server. Without `allow` and `authorize`, everyone. */
 export interface AccessOptions {
-  /** Public keys (hex in any case, npub, nprofile) that are let in. An empty list admits nobody. */
-  readonly allow?: readonly string[];
+  /**
+   * Public keys (hex in any case, npub, nprofile) that are let in. An empty list
+   * admits nobody. A {@linkcode KeySet} is asked for each message, so that it may change.
+   */
+  readonly allow?: readonly string[] | KeySet;
   /** Asked for each message of a client that `allow`, if given, lets in. Throwing, rejecting and taking too long refuse. */
   readonly authorize?: (request: AccessRequest) => boolean | Promise<boolean>;
   /** Open to everyone. Where there are any, `initialize` is open too. */
@@ -52,7 +61,7 @@ const HANDSHAKE = new Set(["initialize", "notifications/initialized"]);
 export class AccessPolicy {
   /** Whether a refused request is answered. */
   readonly answerRefused: boolean;
-  readonly #allowed: ReadonlySet<string> | undefined;
+  readonly #allowed: KeySet | undefined;
   readonly #options: AccessOptions;
 
   /**
@@ -61,7 +70,8 @@ export class AccessPolicy {
    */
   constructor(options: AccessOptions = {}) {
     this.#options = options;
-    this.#allowed = options.allow && new Set(options.allow.map(parsePublicKey));
+    const { allow } = options;
+    this.#allowed = allow && ("has" in allow ? allow : new Set(allow.map(parsePublicKey)));
     this.answerRefused = options.answerRefused ?? false;
   }
 

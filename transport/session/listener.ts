@@ -27,6 +27,7 @@ import {
   type Modes,
   supportTags,
 } from "./modes.ts";
+import { type RequestObserver, RequestWatch } from "./observer.ts";
 import { Outbox } from "./outbox.ts";
 import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
@@ -40,6 +41,13 @@ const SWEEP_MS = 60_000;
 
 /** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
 const REFUSALS_PER_SECOND = 20;
+/** The same while the server is about to end, and those who ask are its clients. */
+const FAREWELLS_PER_SECOND = 200;
+/** How long the last answers may take, in milliseconds. */
+const FAREWELL_MS = 2_000;
+/** What is answered to requests that come too late. */
+const GOING = "Server is going down: it takes no new requests, try again later";
+const CUT_OFF = "Server is going down: the request took too long to be waited for";
 
 /** Earlier sessions of one client whose requests are still worked on; with more, it has to wait. */
 const MAX_DRAINING = 4;
@@ -83,6 +91,8 @@ export interface ListenOptions extends Features {
    * the last minutes that somebody publishes once more after a restart is.
    */
   readonly replayMemory?: ReplayMemory;
+  /** Told of each request and how it ends: for logs and metrics. */
+  readonly observer?: RequestObserver;
   /** Adds to results before they are sent, and tags to the events that carry them. */
   readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
@@ -103,8 +113,28 @@ export interface Listener extends AsyncIterable<Session>, AsyncDisposable {
   readonly serverTags: Tags;
   /** The sessions that are open. */
   readonly sessions: readonly Session[];
+  /**
+   * Takes no new requests, which are answered with an error that says why, and
+   * waits for those in flight. What is not through in time is answered with an
+   * error. Nothing is closed: `close()` follows.
+   *
+   * @param options When to stop waiting.
+   * @returns Whether everything came to its end.
+   */
+  drain(options?: DrainOptions): Promise<boolean>;
   /** Ends all sessions and stops listening. Idempotent. */
   close(): Promise<void>;
+}
+
+/** How long a server that is about to end waits for the requests in flight. */
+export interface DrainOptions {
+  /**
+   * The longest wait, in milliseconds.
+   * @default {10_000}
+   */
+  readonly timeoutMs?: number;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -160,14 +190,16 @@ class RelayListener implements Listener {
   readonly #draining = new Map<string, Set<ServerSession>>();
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, { settled: Promise<void>; messages: number }>();
+  readonly #watch: RequestWatch;
+  #refusals: RateLimiter;
   #unauthorized = 0;
   #drainingCount = 0;
-  readonly #refusals: RateLimiter;
   readonly #budget: ByteBudget;
   readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
+  #going = false;
 
   constructor(parts: Parts) {
     const { options, modes, limits, pool, publicKey } = parts;
@@ -177,6 +209,10 @@ class RelayListener implements Listener {
     this.#now = options.now ?? Date.now;
     this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
     this.#budget = new ByteBudget(limits.maxBufferedBytes);
+    this.#watch = new RequestWatch(options.observer, {
+      now: this.#now,
+      report: (error) => logger.error("an observer failed: {error}", { error }),
+    });
     this.serverTags = [
       ...infoTags(options.info),
       ...supportTags(modes),
@@ -218,12 +254,23 @@ class RelayListener implements Listener {
     }
   }
 
+  async drain({ timeoutMs = 10_000, signal }: DrainOptions = {}): Promise<boolean> {
+    this.#going = true;
+    this.#refusals = new RateLimiter(FAREWELLS_PER_SECOND, this.#now());
+    const sessions = this.#all();
+    for (const session of sessions) session.drain();
+    const ended = Promise.all(sessions.map((session) => endOf(session))).then(() => true);
+    if (await within(ended, { timeoutMs, signal })) return true;
+    const farewells = Promise.all(this.#all().map((session) => session.abandon(CUT_OFF)));
+    await within(farewells.then(() => true), { timeoutMs: FAREWELL_MS });
+    return false;
+  }
+
   async close(): Promise<void> {
     if (!this.#stop.signal.aborted) {
       clearInterval(this.#sweep);
       this.#inbox.close();
-      const draining = [...this.#draining.values()].flatMap((sessions) => [...sessions]);
-      for (const session of [...this.#sessions.values(), ...draining]) await session.close();
+      for (const session of this.#all()) await session.close();
       this.#stop.abort(new DOMException("the listener was closed", "AbortError"));
       this.#wake?.();
     }
@@ -232,6 +279,11 @@ class RelayListener implements Listener {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #all(): readonly ServerSession[] {
+    const draining = [...this.#draining.values()].flatMap((sessions) => [...sessions]);
+    return [...this.#sessions.values(), ...draining];
   }
 
   #receive(inbound: Inbound): void {
@@ -267,11 +319,12 @@ class RelayListener implements Listener {
 
   #settle(inbound: Inbound, allowed: boolean): void {
     if (allowed) this.#route(inbound);
-    else if (this.#parts.access.answerRefused) this.#refuse(inbound, "Unauthorized");
+    else this.#refuse(inbound, this.#parts.access.answerRefused ? "Unauthorized" : undefined);
   }
 
   #route(inbound: Inbound): void {
     const { message, event, wrapKind } = inbound;
+    if (this.#going && isRequest(message)) return this.#refuse(inbound, GOING);
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
     let session = this.#sessions.get(key);
     if (isRequest(message) || frameOf(message)?.frameType === "start") {
@@ -307,6 +360,7 @@ class RelayListener implements Listener {
       budget: this.#budget,
       total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
+      watch: this.#watch,
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });
@@ -325,7 +379,7 @@ class RelayListener implements Listener {
     this.#sessions.delete(key);
     this.#draining.set(key, draining.add(session));
     this.#drainingCount += 1;
-    session.drain();
+    session.drain({ replaced: true });
     return true;
   }
 
@@ -367,13 +421,40 @@ class RelayListener implements Listener {
     }
   }
 
-  #refuse({ event, message, wrapKind }: Inbound, reason: string): void {
-    if (!isRequest(message) || !this.#refusals.take(this.#now())) return;
+  /** Turns a message away; without a reason in silence. */
+  #refuse({ event, message, wrapKind }: Inbound, reason: string | undefined): void {
+    if (!isRequest(message)) return;
+    this.#watch.refused(event.pubkey, message);
+    if (reason === undefined || !this.#refusals.take(this.#now())) return;
     this.#outbox.send(errorResponse(message.id, SERVER_ERROR, reason), {
       recipient: event.pubkey,
       tags: [["e", event.id]],
       wrapKind: chooseReplyWrap(this.#parts.modes, wrapKind, false),
     }).catch((error) => logger.debug("a refusal could not be sent: {error}", { error }));
+  }
+}
+
+function endOf({ signal }: Session): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** Waits for something at most so long; false when the time is over. */
+async function within(
+  work: Promise<boolean>,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<boolean> {
+  let giveUp = () => {};
+  const late = new Promise<boolean>((resolve) => giveUp = () => resolve(false));
+  const timer = setTimeout(giveUp, timeoutMs);
+  signal?.addEventListener("abort", giveUp);
+  try {
+    return await Promise.race([work, ...(signal?.aborted ? [false] : []), late]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
   }
 }
 

@@ -48,6 +48,7 @@ import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
 import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
+import type { RequestWatch } from "./observer.ts";
 import type { Outbox } from "./outbox.ts";
 import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 import type { RequestContext, Session } from "./session.ts";
@@ -86,6 +87,8 @@ export interface ServerSessionOptions {
   readonly total: RequestTotal;
   /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
   readonly onAssembled: (inbound: Inbound) => void;
+  /** Who is told of requests. */
+  readonly watch: RequestWatch;
   /** The clock, in milliseconds. */
   readonly now: () => number;
   /** Called once, when the session has ended. */
@@ -113,6 +116,8 @@ export class ServerSession implements Session {
   readonly #queue: JsonRpcMessage[] = [];
   #started = false;
   #draining = false;
+  /** Whether another session has taken the place of this one. */
+  #replaced = false;
   #usedAt: number;
 
   /**
@@ -217,6 +222,7 @@ export class ServerSession implements Session {
       ? `more than ${limits.maxTotalInFlight} requests of all clients at the same time`
       : undefined;
     if (refusal !== undefined) {
+      if (isRequest(message)) this.#options.watch.refused(this.peer, message);
       if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);
       return;
     }
@@ -261,9 +267,20 @@ export class ServerSession implements Session {
     return Promise.resolve();
   }
 
-  /** Lets what is in flight come to its end, then closes. New messages belong to another session. */
-  drain(): void {
+  /** Lets what is in flight come to its end, then closes; `replaced` when new messages belong to another session. */
+  drain({ replaced = false }: { readonly replaced?: boolean } = {}): void {
     this.#draining = true;
+    this.#replaced ||= replaced;
+    this.#settleDrain();
+  }
+
+  /** Answers what is in flight with an error, for a server that can't wait any longer. */
+  async abandon(reason: string): Promise<void> {
+    await Promise.allSettled(
+      this.#inFlight.unanswered.map(({ eventId }) =>
+        this.#sendResponse(errorResponse(eventId, SERVER_ERROR, reason))
+      ),
+    );
     this.#settleDrain();
   }
 
@@ -279,7 +296,8 @@ export class ServerSession implements Session {
     const { id, method } = request;
     if (method === "initialize") this.#client.initialize(request.params ?? {});
     const progressToken = progressTokenOf(request);
-    this.#inFlight.add({ eventId, id, method, progressToken, wrapKind });
+    const watched = this.#options.watch.begin(this.peer, request);
+    this.#inFlight.add({ eventId, id, method, progressToken, wrapKind, watched });
     const isQuiet = progressToken !== undefined && isTransferToken(progressToken);
     const heard = withoutClaims(isQuiet ? withProgressToken(request, undefined) : request);
     const known = this.#options.injectClientPubkey
@@ -307,6 +325,7 @@ export class ServerSession implements Session {
     const { answer, stream, eventId } = request;
     const reason = new SessionError("CLOSED", "the request was cancelled");
     stream?.end(reason);
+    request.watched?.end("cancelled");
     this.#inFlight.delete(request);
     if (answer === undefined) {
       this.#deliver({ ...notification, params: { ...notification.params, requestId: eventId } });
@@ -339,6 +358,7 @@ export class ServerSession implements Session {
     } else if (isRequest(message)) {
       const waiting = this.#inFlight.get(message.id);
       if (waiting === undefined) return;
+      waiting.watched?.end("refused");
       this.#inFlight.delete(waiting);
       const { eventId, id, wrapKind } = waiting;
       this.#refuse(eventId, { ...message, id }, wrapKind, "the server is not ready yet");
@@ -364,6 +384,7 @@ export class ServerSession implements Session {
     const { eventId, id, method, wrapKind: asked } = request;
     const transfer = this.#to.answerInParts(request);
     request.answer = transfer ?? "sent";
+    request.watched?.answer(response);
     const decorated = decorateResponse(response, method, this.#options.decorateResult);
     try {
       await request.stream?.settle("error" in response || response.result.isError === true);
@@ -371,6 +392,7 @@ export class ServerSession implements Session {
       const send = () => this.#to.post({ ...decorated.response, id }, { tags, asked, transfer });
       await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
     } catch (error) {
+      request.watched?.end("lost");
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile, or the session has ended
       if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
       const refusal = errorResponse(id, INTERNAL_ERROR, undeliverable(error, transfer));
@@ -389,7 +411,7 @@ export class ServerSession implements Session {
     }
     const token = progressOf(notification);
     if (token === undefined) {
-      if (!this.#draining) await this.#to.post(notification, { tags: this.#to.introduction() });
+      if (!this.#replaced) await this.#to.post(notification, { tags: this.#to.introduction() });
       return;
     }
     const request = this.#inFlight.get(token);

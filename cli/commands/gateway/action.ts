@@ -1,209 +1,197 @@
 /**
- * `cvm gateway`: puts an MCP server on Nostr until it is stopped.
+ * `cvm gateway`: puts MCP servers on Nostr until it is stopped.
  *
  * @module
  */
-import { formatNprofile, formatNpub, parsePublicKey } from "../../../crypto/keys.ts";
-import { McpGateway } from "../../../transport/gateway.ts";
-import type { Transport } from "../../../transport/types.ts";
-import { childEnvironment } from "../../child_environment.ts";
-import { ChildProcessTransport } from "../../child_process.ts";
+import type { KeySet } from "../../../transport/server.ts";
+import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
+import { checkProfile } from "../../../transport/discovery/profile.ts";
+import { AllowFile } from "../../allow_file.ts";
 import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
-import { HttpUpstream } from "../../http_upstream.ts";
-import { type CliIo, untilAborted } from "../../io.ts";
-import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
+import { serveHealth } from "../../http/serve_health.ts";
+import { type CliIo, Interrupt, untilAborted } from "../../io.ts";
+import { readJsonFile } from "../../json_document.ts";
 import { Output } from "../../output.ts";
-import { ownCommand } from "../../own_command.ts";
-import { gatewayKeyFile, replayFile, slugOf } from "../../paths.ts";
-import { ReplayFile } from "../../replay_file.ts";
-import { sanitizeLine } from "../../sanitize.ts";
+import { readinessOf } from "./_health.ts";
+import { Journal } from "./_journal.ts";
+import { planGateways } from "./_plan.ts";
+import { reportUnit } from "./_report.ts";
+import { observers, requestLog } from "./_request_log.ts";
+import { GatewayUnit } from "./_unit.ts";
 import type { GatewayArguments } from "./command.ts";
 
-/** After so many milliseconds the user is told what is waited for. */
-const WAITING_MS = 4_000;
-
-/** Runs the gateway until it is stopped. */
+/** Runs the gateway until it is stopped, or until none of its servers is left. */
 export async function runGateway(args: GatewayArguments, io: CliIo): Promise<void> {
+  checkArguments(args);
   const output = new Output(io, args.format);
-  const allowed = args.allow.map(parseAllowed);
-  const upstream = await prepareUpstream(args, io);
-  const config = await loadConfig(io);
-  const key = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: () => gatewayKeyFile(args.target, io.env),
-    io,
-    passwordFile: args.passwordFile,
-    connectTimeoutMs: args.connectTimeoutMs,
-  });
-  if (key.warning !== undefined) await output.warn(key.warning);
-  using replayMemory = await openReplayFile(key, io, output);
-  const { name, about, website, picture, encryption, giftWrap, perClient, startTimeoutMs } = args;
-  await using gateway = new McpGateway({
-    signer: key.signer,
-    relays: args.relay.length > 0 ? args.relay : config.relays ?? DEFAULT_RELAYS,
-    pool: poolOptions(args),
-    upstream,
-    perClient,
-    startTimeoutMs,
-    encryption,
-    giftWrap,
-    info: { name, about, website, picture },
-    replayMemory,
-    access: allowed.length > 0 ? { allow: allowed } : {},
-    announce: args.announce && { relayList: args.relayList ?? true },
-    signal: io.signal,
-  });
-  await startAloud(gateway, startTimeoutMs, output);
-  await report(gateway, key, args, output);
-  const watching = watch(gateway, output);
-  await untilAborted(io.signal);
-  await gateway.close();
-  await watching;
+  // Standard error is for programs when its log is.
+  const report = new Output(io, args.logFormat === "json" ? "json" : args.format);
+  const journal = new Journal(io, args.logFormat);
+  const announce = await announceOptions(args);
+  const plans = await planGateways(args, io, journal);
+  for (const { key: { warning } } of plans) if (warning !== undefined) journal.warn(warning);
+  const relays = args.relay.length > 0
+    ? args.relay
+    : (await loadConfig(io)).relays ?? DEFAULT_RELAYS;
+  const pool = poolOptions(args);
+  if (args.deleteAnnouncement) {
+    const { withdrawAnnouncements } = await import("./_withdraw.ts");
+    const options = { relays, pool, announce, output, signal: io.signal };
+    return await withdrawAnnouncements(plans, options);
+  }
+  await using allowFile = await openAllowFile(args, io, journal);
+  const units: GatewayUnit[] = [];
+  const metrics = args.health === undefined
+    ? undefined
+    : new (await import("./_metrics.ts")).GatewayMetrics(() => units);
+  const telemetry = io.env.get("OTEL_DENO") === "true"
+    ? (await import("./_telemetry.ts")).telemetry
+    : undefined;
+  for (const plan of plans) {
+    const { allow, label } = plan;
+    const watching = [requestLog(label), metrics?.observer(label), telemetry?.(label)];
+    const observer = observers(watching.filter((each) => each !== undefined));
+    units.push(
+      new GatewayUnit(plan, {
+        gateway: {
+          relays,
+          pool,
+          startTimeoutMs: args.startTimeoutMs,
+          encryption: args.encryption,
+          giftWrap: args.giftWrap,
+          access: accessOf(allow, allowFile),
+          limits: limitsOf(args),
+          announce,
+          commonSchemas: {
+            tools: args.commonSchema.includes("all") ? "all" : args.commonSchema,
+            categories: args.category,
+          },
+          injectClientPubkey: args.injectClientPubkey,
+          oversizedTransfer: !args.noOversizedTransfer,
+          openStream: !args.noOpenStream,
+          restart: {
+            maxDeaths: args.crashLimit === 0 ? Infinity : args.crashLimit,
+            windowMs: args.crashWindowMs,
+          },
+          observer,
+        },
+        keepsTrying: plans.length > 1,
+        isNamed: args.servers !== undefined,
+        journal,
+        env: io.env,
+        onUp: (gateway) => reportUnit(gateway, plan, report),
+      }),
+    );
+  }
+  await using health = args.health === undefined || metrics === undefined
+    ? undefined
+    : serveHealth({
+      port: args.health,
+      readiness: () => readinessOf(units),
+      metrics: () => metrics.text(),
+    });
+  if (health !== undefined) journal.say(`health at ${health.url}`, { url: health.url });
+  await runUnits(units, { args, io, journal });
+}
+
+/** Runs all servers; throws the last failure when none is left. */
+async function runUnits(
+  units: readonly GatewayUnit[],
+  { args, io, journal }: {
+    readonly args: GatewayArguments;
+    readonly io: CliIo;
+    readonly journal: Journal;
+  },
+): Promise<void> {
+  let failure: unknown;
+  const ended = Promise.all(units.map(async (unit) => {
+    try {
+      await unit.run();
+    } catch (error) {
+      failure = error;
+      if (units.length === 1) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      journal.warn(`given up: ${reason}`, { server: unit.plan.label, state: "failed" });
+    }
+  }));
+  await Promise.race([untilAborted(io.signal), ended]);
+  if (!io.signal.aborted) {
+    if (failure !== undefined) throw failure;
+    return;
+  }
+  const { drainTimeoutMs } = args;
+  const by = io.signal.reason instanceof Interrupt ? io.signal.reason.by : "the end";
+  const seconds = drainTimeoutMs / 1000;
+  journal.say(
+    `${by}: no new requests are taken; those in flight have ${seconds} s; a second signal ends at once`,
+    { state: "draining" },
+  );
+  const through = await Promise.all(
+    units.map((unit) => unit.drain({ timeoutMs: drainTimeoutMs })),
+  );
+  if (through.includes(false)) {
+    journal.warn("requests were cut off, and answered with an error", { state: "closed" });
+  }
+  await ended;
   io.signal.throwIfAborted();
 }
 
-/** What the gateway has run before; without a place for that it runs all the same. */
-async function openReplayFile(
-  { signer }: StoredKey,
-  { env }: CliIo,
-  output: Output,
-): Promise<ReplayFile | undefined> {
-  const path = replayFile(signer.pubkey, env);
-  try {
-    if (path === undefined) throw new Error("neither XDG_CONFIG_HOME nor HOME is set");
-    return await ReplayFile.open(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    await output.warn(
-      `what ran is not kept, so messages of the last 5 minutes that somebody publishes once more may run again after a restart: ${reason}`,
-    );
-    return undefined;
-  }
+function checkArguments(args: GatewayArguments): void {
+  if (args.announce || args.deleteAnnouncement || args.servers !== undefined) return;
+  const idle = args.announceRelay.length > 0
+    ? "--announce-relay"
+    : args.profile !== undefined
+    ? "--profile"
+    : args.relayList !== undefined
+    ? args.relayList ? "--relay-list" : "--no-relay-list"
+    : undefined;
+  if (idle !== undefined) throw new UsageError(`${idle} does nothing without --announce`);
 }
 
-/** Starts the gateway, and tells what it waits for when that takes long. */
-async function startAloud(
-  gateway: McpGateway,
-  startTimeoutMs: number,
-  output: Output,
-): Promise<void> {
-  const timer = setTimeout(() => {
-    const limit = `${startTimeoutMs / 1000} s (--start-timeout)`;
-    // Nothing is left to tell a failure to when standard error is gone.
-    output.note(`cvm: still waiting for the MCP server to answer initialize, at most ${limit}`)
-      .catch(() => undefined);
-  }, WAITING_MS);
-  try {
-    await gateway.start();
-  } finally {
-    clearTimeout(timer);
-  }
+async function announceOptions(args: GatewayArguments): Promise<AnnounceOptions> {
+  const { relayList = true, announceRelay: bootstrapRelays } = args;
+  if (args.profile === undefined) return { relayList, bootstrapRelays };
+  const value = await readJsonFile(args.profile);
+  const profile = Object.fromEntries([...value.fields()].map(([name, field]) => [
+    name,
+    field.plain(),
+  ]));
+  checkProfile(profile);
+  return { relayList, bootstrapRelays, profile };
 }
 
-/** A key of the allowlist, checked before anything is started. */
-function parseAllowed(text: string): string {
-  try {
-    return parsePublicKey(text);
-  } catch (cause) {
-    // A private key that was put there by mistake must not be repeated.
-    const shown = /^\s*nsec/i.test(text) ? "nsec…" : sanitizeLine(text, 80);
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`--allow ${shown}: ${reason}`, { cause });
-  }
-}
-
-/** How the MCP server behind is opened: a URL, or a process. */
-async function prepareUpstream(
-  args: GatewayArguments,
+async function openAllowFile(
+  { allowFile }: GatewayArguments,
   io: CliIo,
-): Promise<() => Transport> {
-  const [command = "", ...rest] = args.target;
-  if (/^https?:\/\//i.test(command)) {
-    if (rest.length > 0) {
-      throw new UsageError(`after the URL ${command} nothing may follow, but "${rest[0]}" does`);
-    }
-    const url = URL.parse(command);
-    if (url === null) throw new UsageError(`${command} is not a URL`);
-    return () =>
-      new HttpUpstream({ url, bearer: io.env.get("CVM_UPSTREAM_BEARER"), fetch: io.fetch });
-  }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(command)) {
-    throw new UsageError(`${command}: the URL of an MCP server begins with http:// or https://`);
-  }
-  const env = await childEnvironment({
-    env: io.env,
-    clean: args.cleanEnv,
-    files: args.envFile,
-    assignments: args.env,
+  journal: Journal,
+): Promise<(AllowFile & AsyncDisposable) | undefined> {
+  if (allowFile === undefined) return undefined;
+  const file = await AllowFile.open(allowFile, {
+    onChange: (size) => journal.say(`${allowFile} was read again: ${size} clients are let in`),
+    onError: ({ message }) => journal.warn(`${message}; the list before it stays`),
   });
-  const prefix = slugOf(args.target);
-  return () =>
-    new ChildProcessTransport({
-      command,
-      args: rest,
-      env,
-      cwd: args.cwd,
-      onStderr: (line) => {
-        // Nothing is left to tell a failure to when standard error is gone.
-        io.stderr.write(`[${prefix}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
-      },
-    });
+  const ignore = io.onHangup?.(() => void file.reload());
+  io.signal.addEventListener("abort", () => ignore?.(), { once: true });
+  if (file.size === 0) journal.warn(`${allowFile} is empty: nobody is let in`);
+  return file;
 }
 
-/** Tells where the server is, and what a host has to know to use it. */
-async function report(
-  gateway: McpGateway,
-  key: StoredKey,
-  args: GatewayArguments,
-  output: Output,
-): Promise<void> {
-  const npub = formatNpub(gateway.publicKey);
-  const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
-  const entry = {
-    mcpServers: { [slugOf(args.target)]: ownCommand(["proxy", nprofile]) },
+function accessOf(
+  allow: readonly string[] | undefined,
+  file: AllowFile | undefined,
+): { readonly allow?: KeySet } {
+  if (allow === undefined && file === undefined) return {};
+  const named = new Set(allow);
+  return { allow: { has: (key) => named.has(key) || file?.has(key) === true } };
+}
+
+function limitsOf({ maxSessions, maxInFlight, maxRequestsPerSecond }: GatewayArguments) {
+  return {
+    ...(maxSessions === undefined ? {} : { maxSessions }),
+    ...(maxInFlight === undefined ? {} : { maxInFlight }),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxMessagesPerSecond: maxRequestsPerSecond }),
   };
-  const { announcement } = gateway;
-  if (args.format !== "text") {
-    return await output.note(JSON.stringify({
-      npub,
-      nprofile,
-      publicKey: gateway.publicKey,
-      relays: gateway.pool.urls,
-      keyFile: key.source,
-      announced: announcement?.published.map(({ kind }) => kind) ?? [],
-      ...entry,
-    }));
-  }
-  await output.note([
-    `cvm: the server is on Nostr`,
-    `  npub      ${npub}`,
-    `  nprofile  ${nprofile}`,
-    `  relays    ${gateway.pool.urls.join(" ")}`,
-    `  key       ${key.source}${key.created ? " (new)" : ""}`,
-    ...(announcement
-      ? [`  announced kinds ${announcement.published.map(({ kind }) => kind).join(", ")}`]
-      : []),
-    ...(announcement?.failures ?? []).map(({ url, reason }) =>
-      `  not announced on ${url}: ${sanitizeLine(reason)}`
-    ),
-    `Entry for an MCP host:`,
-    JSON.stringify(entry, null, 2),
-  ].join("\n"));
-}
-
-/** Tells when the MCP server goes down and comes back. */
-async function watch(gateway: McpGateway, output: Output): Promise<void> {
-  let last = "up";
-  for await (const { state, reason } of gateway.status()) {
-    if (state === last || state === "closed") continue;
-    last = state;
-    await output.note(
-      state === "down"
-        ? `cvm: ${sanitizeLine(reason ?? "the MCP server is down")}; it will be started again`
-        : "cvm: the MCP server is up",
-    );
-  }
 }

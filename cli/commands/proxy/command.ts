@@ -5,10 +5,10 @@
  */
 import { merge, object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { optional, withDefault } from "@optique/core/modifiers";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
-import { argument, command, constant, option } from "@optique/core/primitives";
-import { integer, string } from "@optique/core/valueparser";
+import { argument, command, constant, flag, option } from "@optique/core/primitives";
+import { choice, integer, string } from "@optique/core/valueparser";
 import {
   type NetworkArguments,
   networkOptions,
@@ -23,17 +23,32 @@ import {
 export interface ProxyArguments extends NetworkArguments, ServerArguments, OutputArguments {
   /** The command. */
   readonly command: "proxy";
-  /** What the user calls the server. */
-  readonly server: string;
+  /** What the user calls the servers. */
+  readonly servers: readonly string[];
+  /** The tools that the host sees; all when empty. */
+  readonly tool: readonly string[];
+  /** The tools that it does not. */
+  readonly denyTool: readonly string[];
+  /** Whether standard error stays silent. */
+  readonly quiet: boolean;
+  /** The host in whose configuration the proxy is entered. */
+  readonly install?: HostName;
+  /** What the host calls the server. */
+  readonly name?: string;
+  /** Whether the configuration is shown and not written. */
+  readonly dryRun: boolean;
   /** The port of the HTTP endpoint; absent for stdio. */
   readonly http?: number;
   /** The file of the token that HTTP clients must show. */
   readonly httpBearerFile?: string;
   /** How many HTTP clients may be connected at the same time. */
-  readonly httpMaxSessions: number;
+  readonly httpMaxSessions?: number;
   /** How long an HTTP client without an open connection is remembered, in milliseconds. */
-  readonly httpIdleTimeoutMs: number;
+  readonly httpIdleTimeoutMs?: number;
 }
+
+/** MCP hosts whose configuration is known. */
+export type HostName = "claude" | "cursor" | "vscode";
 
 /** The parser of `cvm proxy`. */
 export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
@@ -42,10 +57,44 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
     merge(
       object({ command: constant("proxy") }),
       object({
-        server: argument(string({ metavar: "SERVER" }), {
+        servers: multiple(
+          argument(string({ metavar: "SERVER" }), {
+            description:
+              message`The server: hex, npub, nprofile, naddr, name@domain, or an alias of the configuration. Of several servers, as NAME=SERVER, the tools are named NAME__TOOL; an alias is a name.`,
+          }),
+          { min: 1 },
+        ),
+      }),
+      object("Host", {
+        tool: multiple(option("--tool", string({ metavar: "NAME" }), {
           description:
-            message`The server: hex, npub, nprofile, naddr, name@domain, or an alias of the configuration.`,
-        }),
+            message`A tool that the host sees; no others then. * and ? stand for any text and character. May be given several times.`,
+        })),
+        denyTool: multiple(option("--deny-tool", string({ metavar: "NAME" }), {
+          description: message`A tool that the host does not see, also when --tool has it.`,
+        })),
+        quiet: withDefault(
+          flag("--quiet", {
+            description:
+              message`Write nothing to standard error, for hosts that take it for a failure. The exit code still tells.`,
+          }),
+          false,
+        ),
+        install: optional(
+          option("--install", choice(["claude", "cursor", "vscode"], { metavar: "HOST" }), {
+            description:
+              message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host (claude, cursor or vscode). The file before it is kept beside it.`,
+          }),
+        ),
+        name: optional(option("--name", string({ metavar: "NAME" }), {
+          description: message`What the host calls the server, with --install.`,
+        })),
+        dryRun: withDefault(
+          flag("--dry-run", {
+            description: message`With --install: print what would be written, and where.`,
+          }),
+          false,
+        ),
       }),
       object("HTTP", {
         http: optional(option("--http", integer({ metavar: "PORT", min: 0, max: 65_535 }), {
@@ -56,17 +105,17 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
           description:
             message`The file of a token that HTTP clients must show. CVM_HTTP_BEARER may hold one. Without a token every program on this machine may connect.`,
         })),
-        httpMaxSessions: withDefault(
+        httpMaxSessions: optional(
           option("--http-max-sessions", integer({ metavar: "NUMBER", min: 1, max: 1_000 }), {
-            description: message`How many HTTP clients may be connected at the same time.`,
+            description:
+              message`How many HTTP clients may be connected at the same time. Default: 16.`,
           }),
-          16,
         ),
-        httpIdleTimeoutMs: withDefault(
+        httpIdleTimeoutMs: optional(
           option("--http-idle", seconds(), {
-            description: message`How long an HTTP client without an open connection is remembered.`,
+            description:
+              message`How long an HTTP client without an open connection is remembered. Default: 600.`,
           }),
-          600_000,
         ),
       }),
       serverOptions({ defaultMs: 15_000 }),

@@ -7,29 +7,31 @@
 import { getLogger } from "@logtape/logtape";
 import { formatNpub } from "../../../crypto/keys.ts";
 import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
-import { CvmError, InputError } from "../../../errors.ts";
+import { CvmError } from "../../../errors.ts";
 import { McpProxy } from "../../../transport/proxy.ts";
 import { normalizeRelayUrl } from "../../../transport/relay/url.ts";
-import { prepareRoute, type ServerRoute } from "../../connection.ts";
+import { readBearer } from "../../bearer.ts";
 import { type HttpSession, serveHttp } from "../../http/mod.ts";
-import { type CliIo, type Environment, untilAborted } from "../../io.ts";
+import { type CliIo, untilAborted } from "../../io.ts";
 import { Output } from "../../output.ts";
+import { prepareProxyRoute, type ProxyRoute } from "./_routes.ts";
 import type { ProxyArguments } from "./command.ts";
 
 const logger = getLogger(["cvm", "http"]);
 
 /** The variable that may hold the token of HTTP clients. */
 const BEARER_VARIABLE = "CVM_HTTP_BEARER";
-/** A longer file holds something else than a token, bytes. */
-const MAX_BEARER_FILE_BYTES = 4096;
-
 /** Serves HTTP clients until it is stopped. */
 export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo): Promise<void> {
   const output = new Output(io, args.format);
   // Said now, and not to each client that comes.
   for (const url of args.relay) normalizeRelayUrl(url);
-  const bearer = await readBearer(args.httpBearerFile, io.env);
-  const route = await prepareRoute(args, io, { handshakeTimeoutMs: args.timeoutMs });
+  const bearer = await readBearer({
+    file: args.httpBearerFile,
+    variable: BEARER_VARIABLE,
+    env: io.env,
+  });
+  const route = await prepareProxyRoute(args, io);
   if (route.key.warning !== undefined) await output.note(`cvm: ${route.key.warning}`);
   const clients = new HttpClients(route, output);
   await using endpoint = serveHttp({
@@ -56,12 +58,12 @@ export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo
  * that has hung up without a word yields the kept key to the next one.
  */
 class HttpClients {
-  readonly #route: ServerRoute;
+  readonly #route: ProxyRoute;
   readonly #output: Output;
   readonly #proxies = new Set<McpProxy>();
   #holder: HttpSession | undefined;
 
-  constructor(route: ServerRoute, output: Output) {
+  constructor(route: ProxyRoute, output: Output) {
     this.#route = route;
     this.#output = output;
   }
@@ -106,42 +108,15 @@ class HttpClients {
   }
 }
 
-async function report(url: string, { server, key }: ServerRoute, output: Output): Promise<void> {
-  const npub = formatNpub(server.publicKey);
+async function report(url: string, { servers, key }: ProxyRoute, output: Output): Promise<void> {
+  const npubs = servers.map(formatNpub);
   const client = formatNpub(key.signer.pubkey);
   if (output.format !== "text") {
     return await output.note(
-      JSON.stringify({ url, server: npub, npub: client, keyFile: key.source }),
+      JSON.stringify({ url, servers: npubs, npub: client, keyFile: key.source }),
     );
   }
-  await output.note(`cvm: proxy to ${npub} as ${client} (${key.source})\ncvm: listening on ${url}`);
-}
-
-/** The token of HTTP clients: of the file, else of the environment. */
-async function readBearer(
-  file: string | undefined,
-  env: Environment,
-): Promise<string | undefined> {
-  const where = file === undefined ? BEARER_VARIABLE : `the file ${file}`;
-  const text = file === undefined ? env.get(BEARER_VARIABLE) : await readFile(file);
-  // A variable that is set to nothing is one that is not set; a file without a token is a mistake.
-  if (text === undefined || (file === undefined && text === "")) return undefined;
-  const token = text.trim();
-  if (!/^[\w.~+/-]+=*$/.test(token)) {
-    throw new InputError(
-      "CONFIG_INVALID",
-      `${where} holds no bearer token: letters, digits and -._~+/ only`,
-    );
-  }
-  return token;
-}
-
-async function readFile(path: string): Promise<string> {
-  try {
-    if ((await Deno.stat(path)).size > MAX_BEARER_FILE_BYTES) throw new Error("it is too long");
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new InputError("CONFIG_INVALID", `the file ${path} can't be read: ${reason}`, { cause });
-  }
+  await output.note(
+    `cvm: proxy to ${npubs.join(", ")} as ${client} (${key.source})\ncvm: listening on ${url}`,
+  );
 }

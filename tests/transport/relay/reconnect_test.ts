@@ -140,3 +140,21 @@ Deno.test("F17: a relay that misses a ping is reconnected alone", async () => {
   assert(pings > 0, "the good relay was asked for signs of life too");
   await until("its pings are closed", () => good.subscriptions.length === 1);
 });
+
+Deno.test("F17: after a sleep of the machine each relay is asked at once whether it is still there", async () => {
+  await using relay = new MemoryRelay();
+  let slept = 0;
+  // Long enough that nothing but the sleep can be the reason.
+  const options = { idlePingMs: 3_600_000, pingTimeoutMs: 50, now: () => Date.now() + slept };
+  await using pool = poolOn([relay], options);
+  pool.subscribe({ kinds: [25910] }, collect());
+  await until("it is subscribed", () => relay.subscriptions.length === 1);
+  relay.faults.set({ halfOpen: true });
+  slept = 60_000;
+  // It is looked for every other second.
+  const isNoticed = () => statusOf(pool, relay).lastError !== undefined;
+  await until("the silence is noticed", isNoticed, 10_000);
+  assertStringIncludes(statusOf(pool, relay).lastError ?? "", "no sign of life within 50 ms");
+  relay.faults.clear();
+  await until("it is back", () => statusOf(pool, relay).state === "open");
+});

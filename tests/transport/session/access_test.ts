@@ -70,3 +70,15 @@ Deno.test("AccessPolicy.allows() asks `authorize`, which refuses by false, by th
   );
   assertEquals(seen[0], { peer, method: "tools/call", name: "x" });
 });
+
+Deno.test("AccessPolicy asks a set of keys for each message, so that it may change", () => {
+  const peer = "a".repeat(64);
+  const keys = new Set<string>();
+  const policy = new AccessPolicy({ allow: keys });
+  const message = { jsonrpc: "2.0" as const, id: 1, method: "ping" };
+  assertEquals(policy.allows(peer, message), false);
+  keys.add(peer);
+  assertEquals(policy.allows(peer, message), true);
+  keys.delete(peer);
+  assertEquals(policy.allows(peer, message), false);
+});

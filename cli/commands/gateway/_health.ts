@@ -1,0 +1,38 @@
+/**
+ * Whether a gateway can do its work.
+ *
+ * @module
+ */
+import { CvmError } from "../../../errors.ts";
+import type { Readiness } from "../../http/serve_health.ts";
+import type { GatewayUnit } from "./_unit.ts";
+
+/** How long a relay may take to be found ready, in milliseconds. */
+const LOOK_MS = 250;
+
+/**
+ * Ready is a gateway that has a server, and each of whose servers works and
+ * listens on a relay at least. One that was given up is told of and does not
+ * count, so that it does not take the others with it.
+ */
+export async function readinessOf(units: readonly GatewayUnit[]): Promise<Readiness> {
+  const servers = await Promise.all(units.map(async (unit) => ({
+    server: unit.plan.label,
+    state: unit.status.state,
+    relays: await hasRelay(unit),
+  })));
+  const counted = servers.filter(({ state }) => state !== "failed");
+  const ready = counted.length > 0 &&
+    counted.every(({ state, relays }) => state === "up" && relays);
+  return { ready, details: { servers } };
+}
+
+async function hasRelay({ pool }: GatewayUnit): Promise<boolean> {
+  try {
+    await pool?.ready({ timeoutMs: LOOK_MS });
+    return pool !== undefined;
+  } catch (error) {
+    if (error instanceof CvmError) return false;
+    throw error;
+  }
+}

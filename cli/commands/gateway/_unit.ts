@@ -1,0 +1,205 @@
+/**
+ * One server of a gateway: started, started again, given up.
+ *
+ * @module
+ */
+import { CvmError, InputError, UpstreamError } from "../../../errors.ts";
+import {
+  filterTools,
+  type GatewayStatus,
+  McpGateway,
+  type McpGatewayOptions,
+} from "../../../transport/gateway.ts";
+import type { RelayPool } from "../../../transport/relay/pool.ts";
+import { Backoff } from "../../../transport/relay/backoff.ts";
+import type { DrainOptions } from "../../../transport/server.ts";
+import type { ReplayMemory } from "../../../transport/session/replay_guard.ts";
+import type { Environment } from "../../io.ts";
+import type { Journal } from "./_journal.ts";
+import type { GatewayPlan } from "./_plan.ts";
+import { openReplayFile } from "./_replay.ts";
+
+/** After so many milliseconds the operator is told what is waited for. */
+const WAITING_MS = 4_000;
+
+/** How a unit is doing. */
+export type UnitState = GatewayStatus["state"];
+
+/** Options of a {@linkcode GatewayUnit}. */
+export interface GatewayUnitOptions {
+  /** Everything of the gateway that does not depend on the plan. */
+  readonly gateway: Omit<McpGatewayOptions, "signer" | "upstream" | "info" | "perClient">;
+  /** Whether a first start that fails is tried again, as among several servers. */
+  readonly keepsTrying: boolean;
+  /** Told when the server can be reached. */
+  readonly onUp: (gateway: McpGateway) => Promise<void>;
+  /** Where the operator is told of what happens. */
+  readonly journal: Journal;
+  /** The environment, which says where files are kept. */
+  readonly env: Environment;
+  /** Whether messages name the server. */
+  readonly isNamed: boolean;
+}
+
+/** One server, kept on Nostr. */
+export class GatewayUnit {
+  /** What is run. */
+  readonly plan: GatewayPlan;
+  readonly #options: GatewayUnitOptions;
+  /** Aborted when it has to end before it has started. */
+  readonly #stop = new AbortController();
+  #runs = false;
+  #gateway: McpGateway | undefined;
+  #status: GatewayStatus = { state: "starting", since: Date.now(), restarts: 0, sessions: 0 };
+
+  /**
+   * @param plan What to run.
+   * @param options How.
+   */
+  constructor(plan: GatewayPlan, options: GatewayUnitOptions) {
+    this.plan = plan;
+    this.#options = options;
+  }
+
+  /** How it is doing. */
+  get status(): GatewayStatus {
+    return this.#status;
+  }
+
+  /** Its relays; `undefined` while it can't be reached. */
+  get pool(): RelayPool | undefined {
+    return this.#status.state === "starting" ? undefined : this.#gateway?.pool;
+  }
+
+  /**
+   * Runs until it is drained.
+   *
+   * @throws {UpstreamError} UPSTREAM_FAILED when the MCP server died too often.
+   * @throws {CvmError} Why it could not be started, unless it keeps trying.
+   */
+  async run(): Promise<void> {
+    const { env, journal } = this.#options;
+    using replayMemory = await openReplayFile(this.plan.key.signer.pubkey, {
+      env,
+      warn: (message) => journal.warn(message, this.#facts({})),
+    });
+    const gateway = await this.#start(replayMemory);
+    if (gateway === undefined) return;
+    try {
+      await this.#options.onUp(gateway);
+      await this.#follow(gateway);
+    } finally {
+      await gateway.close(); // before the file that it writes to
+    }
+  }
+
+  /** Tells how it is doing until it has ended. */
+  async #follow(gateway: McpGateway): Promise<void> {
+    for await (const status of gateway.status()) {
+      const before = this.#status.state;
+      this.#status = status;
+      if (status.state !== before) this.#tell(status, before);
+      if (status.state === "failed") {
+        throw new UpstreamError("UPSTREAM_FAILED", status.reason ?? "the MCP server failed");
+      }
+    }
+  }
+
+  /** Lets what is in flight end, then closes; false when something was cut off. */
+  async drain(options: DrainOptions): Promise<boolean> {
+    if (!this.#runs) this.#stop.abort();
+    return await this.#gateway?.drain(options) ?? true;
+  }
+
+  async #start(replayMemory: ReplayMemory | undefined): Promise<McpGateway | undefined> {
+    const { keepsTrying, journal } = this.#options;
+    const backoff = new Backoff(this.#options.gateway.restart);
+    const { maxDeaths = Infinity } = this.#options.gateway.restart ?? {};
+    let deaths = 0;
+    while (!this.#stop.signal.aborted) {
+      const gateway = this.#gateway = this.#make(replayMemory);
+      try {
+        await this.#startAloud(gateway);
+        this.#runs = true;
+        return gateway;
+      } catch (error) {
+        if (this.#stop.signal.aborted) return undefined;
+        // What the operator has to mend first is not mended by waiting.
+        const isFinal = !(error instanceof CvmError) || error instanceof InputError ||
+          (error instanceof UpstreamError && ++deaths >= maxDeaths);
+        if (!keepsTrying || isFinal) {
+          this.#status = { ...this.#status, state: "failed", since: Date.now() };
+          throw error;
+        }
+        const waitMs = backoff.next();
+        const seconds = (waitMs / 1000).toFixed(1);
+        journal.warn(`${error.message}; tried again in ${seconds} s`, this.#facts({}));
+        await this.#wait(waitMs);
+      }
+    }
+    return undefined;
+  }
+
+  /** Starts the gateway, and tells what it waits for when that takes long. */
+  async #startAloud(gateway: McpGateway): Promise<void> {
+    const { startTimeoutMs = 60_000 } = this.#options.gateway;
+    const timer = setTimeout(() => {
+      const limit = `${startTimeoutMs / 1000} s (--start-timeout)`;
+      this.#options.journal.say(
+        `still waiting for the MCP server to answer initialize, at most ${limit}`,
+        this.#facts({}),
+      );
+    }, WAITING_MS);
+    try {
+      await gateway.start();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #make(replayMemory: ReplayMemory | undefined): McpGateway {
+    const { plan } = this;
+    const { gateway } = this.#options;
+    const { tools, open } = plan;
+    const { announce } = gateway;
+    return new McpGateway({
+      ...gateway,
+      signer: plan.key.signer,
+      replayMemory,
+      upstream: tools === undefined ? open : async () => filterTools(await open(), tools),
+      info: plan.info,
+      perClient: plan.perClient,
+      announce: plan.announce && announce,
+      signal: this.#stop.signal,
+    });
+  }
+
+  #tell({ state, reason, retryAt }: GatewayStatus, before: UnitState): void {
+    const { journal } = this.#options;
+    if (state === "down") {
+      const seconds = (Math.max(0, (retryAt ?? 0) - Date.now()) / 1000).toFixed(1);
+      const facts = this.#facts({ state });
+      journal.warn(
+        `${reason ?? "the MCP server is down"}; it will be started again in ${seconds} s`,
+        facts,
+      );
+    } else if (state === "up" && before === "down") {
+      journal.say("the MCP server is up", this.#facts({ state }));
+    }
+  }
+
+  #facts(facts: Readonly<Record<string, string>>) {
+    return { ...facts, server: this.#options.isNamed ? this.plan.label : undefined };
+  }
+
+  async #wait(milliseconds: number): Promise<void> {
+    const { signal } = this.#stop;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      }, { once: true });
+    });
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * `cvm proxy --install`: enters the proxy in the configuration of an MCP host.
+ *
+ * @module
+ */
+import { applyEdits, modify } from "jsonc-parser";
+import { basename, dirname, join } from "node:path";
+import { InputError } from "../../../errors.ts";
+import { loadConfig } from "../../config.ts";
+import { UsageError } from "../../exit_codes.ts";
+import type { CliIo, Environment } from "../../io.ts";
+import { parseJson } from "../../json_document.ts";
+import { Output } from "../../output.ts";
+import { ownCommand } from "../../own_command.ts";
+import { sanitizeText } from "../../sanitize.ts";
+import { resolveServer } from "../../server_address.ts";
+import type { HostName, ProxyArguments } from "./command.ts";
+
+/** Where a host keeps its servers. */
+interface HostConfig {
+  /** The file. */
+  readonly file: string;
+  /** The field of the file. */
+  readonly field: "mcpServers" | "servers";
+  /** What each entry says beside the command. */
+  readonly more: Readonly<Record<string, string>>;
+}
+
+/** A larger file is nobody's configuration, bytes. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Enters the proxy. Comments and everything else in the file stay as they are,
+ * and the file before the change is kept beside it. A file that is no JSON is
+ * left alone.
+ *
+ * @throws {InputError} CONFIG_INVALID when the file can't be used, or a server is no server.
+ * @throws {UsageError} When the host has another entry of that name.
+ */
+export async function installProxy(
+  args: ProxyArguments,
+  host: HostName,
+  io: CliIo,
+): Promise<void> {
+  const output = new Output(io, args.format);
+  const config = await loadConfig(io);
+  for (const server of args.servers) {
+    const address = /^[\w-]+=(.+)$/.exec(server)?.[1] ?? server;
+    await resolveServer(address, { config, fetch: io.fetch, signal: io.signal });
+  }
+  const name = args.name ?? nameOf(args.servers);
+  const { file, field, more } = hostConfig(host, io.env);
+  const before = await readIfThere(file);
+  const entry = { ...more, ...ownCommand(proxyArguments(args)) };
+  const after = withEntry(before ?? "{}\n", { file, path: [field, name], entry });
+  const shown = { host, file, name, entry };
+  if (args.dryRun) {
+    await output.result(
+      { ...shown, written: false },
+      () =>
+        `would enter "${name}" in ${file}:\n${
+          sanitizeText(JSON.stringify({ [field]: { [name]: entry } }, null, 2))
+        }`,
+    );
+    return;
+  }
+  const backup = before === undefined || before === after ? undefined : await keep(file, before);
+  if (before !== after) await replace(file, after);
+  await output.result(
+    { ...shown, written: before !== after, backup },
+    () =>
+      before === after ? `"${name}" stands in ${file} already` : [
+        `entered "${name}" in ${file}; restart the host`,
+        ...(backup === undefined ? [] : [`the file before is ${backup}`]),
+      ].join("\n"),
+  );
+}
+
+/** What is said to `cvm` when the host starts it: what was said here, but for the entering. */
+function proxyArguments(args: ProxyArguments): string[] {
+  const given = (option: string, value: string | undefined, usual?: string) =>
+    value === undefined || value === usual ? [] : [option, value];
+  const seconds = (milliseconds: number) => String(milliseconds / 1000);
+  return [
+    "proxy",
+    ...args.servers,
+    ...args.relay.flatMap((url) => ["--relay", url]),
+    ...args.tool.flatMap((tool) => ["--tool", tool]),
+    ...args.denyTool.flatMap((tool) => ["--deny-tool", tool]),
+    ...(args.quiet ? ["--quiet"] : []),
+    ...(args.stateless ? ["--stateless"] : []),
+    ...given("--config", args.config),
+    ...given("--key-file", args.keyFile),
+    ...given("--password-file", args.passwordFile),
+    ...given("--encryption", args.encryption, "optional"),
+    ...given("--gift-wrap", args.giftWrap, "optional"),
+    ...given("--timeout", seconds(args.timeoutMs), "15"),
+    ...given("--connect-timeout", seconds(args.connectTimeoutMs), "5"),
+    ...given("--log-level", args.logLevel, "warning"),
+  ];
+}
+
+function nameOf(servers: readonly string[]): string {
+  const [first = "", ...others] = servers;
+  const named = /^([\w-]+)=/.exec(first)?.[1] ?? (/^[\w.-]{1,32}$/.test(first) ? first : undefined);
+  return others.length > 0 || named === undefined ? "contextvm" : named;
+}
+
+/** Where the host keeps its servers, on this system. */
+function hostConfig(host: HostName, env: Environment): HostConfig {
+  const home = env.get("HOME") ?? env.get("USERPROFILE");
+  if (home === undefined) {
+    throw new InputError("CONFIG_INVALID", "HOME is not set, so the host's files can't be found");
+  }
+  if (host === "cursor") {
+    return { file: join(home, ".cursor", "mcp.json"), field: "mcpServers", more: {} };
+  }
+  const { os } = Deno.build;
+  const data = os === "darwin"
+    ? join(home, "Library", "Application Support")
+    : os === "windows"
+    ? env.get("APPDATA") ?? join(home, "AppData", "Roaming")
+    : env.get("XDG_CONFIG_HOME") ?? join(home, ".config");
+  return host === "claude"
+    ? {
+      file: join(data, "Claude", "claude_desktop_config.json"),
+      field: "mcpServers",
+      more: {},
+    }
+    : { file: join(data, "Code", "User", "mcp.json"), field: "servers", more: { type: "stdio" } };
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    if ((await Deno.stat(file)).size > MAX_BYTES) {
+      throw new InputError("CONFIG_INVALID", `${file} is larger than ${MAX_BYTES} bytes`);
+    }
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error instanceof InputError ? error : fileError(file, "read", error);
+  }
+}
+
+/** The text with the entry in it; an equal entry changes nothing. */
+function withEntry(
+  text: string,
+  { file, path: [field, name], entry }: {
+    readonly file: string;
+    readonly path: readonly [string, string];
+    readonly entry: unknown;
+  },
+): string {
+  const source = text.trim() === "" ? "{}\n" : text;
+  // A file that is broken is told of, and not touched.
+  const there = parseJson(source, file).fields().get(field)?.fields().get(name);
+  if (there !== undefined) {
+    if (JSON.stringify(there.plain()) === JSON.stringify(entry)) return text;
+    throw new UsageError(
+      `${file} has another server "${name}"; choose a --name, or take that one out first`,
+    );
+  }
+  const tabs = /^\t/m.test(source);
+  const formattingOptions = { insertSpaces: !tabs, tabSize: tabs ? 1 : 2, eol: "\n" };
+  return applyEdits(source, modify(source, [field, name], entry, { formattingOptions }));
+}
+
+/** Keeps what was there under a name of its own. */
+async function keep(file: string, text: string): Promise<string> {
+  const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  const backup = join(dirname(file), `${basename(file)}.${stamp}.bak`);
+  try {
+    await Deno.writeTextFile(backup, text, { createNew: true, mode: 0o600 });
+    return backup;
+  } catch (error) {
+    throw fileError(backup, "written", error);
+  }
+}
+
+/** Writes the file in one step: who reads it meanwhile sees the old one or the new one. */
+async function replace(file: string, text: string): Promise<void> {
+  try {
+    await Deno.mkdir(dirname(file), { recursive: true });
+    // Of a link, the file behind it is replaced, and stays where it is.
+    const real = await Deno.realPath(file).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return file;
+      throw error;
+    });
+    const draft = `${real}.${crypto.randomUUID()}`;
+    await Deno.writeTextFile(draft, text, { createNew: true, mode: 0o600 });
+    await Deno.rename(draft, real);
+  } catch (error) {
+    throw fileError(file, "written", error);
+  }
+}
+
+function fileError(file: string, what: string, cause: unknown): InputError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new InputError("CONFIG_INVALID", `the file ${file} can't be ${what}: ${reason}`, {
+    cause,
+  });
+}

@@ -1,0 +1,142 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+// @ts-types="@modelcontextprotocol/sdk/inMemory"
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import type { Client } from "@modelcontextprotocol/sdk/client";
+import { Server } from "@modelcontextprotocol/sdk/server";
+// @ts-types="@modelcontextprotocol/sdk/server/mcp"
+import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+// @ts-types="@modelcontextprotocol/sdk/types"
+import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { InputError } from "../../../errors.ts";
+import { combineServers } from "../../../transport/proxy.ts";
+import type { Transport } from "../../../transport/types.ts";
+import { fixtureServer, type Log, makeClient, textOf, until } from "../_harness.ts";
+
+/** Two fixture servers, combined, and a host that uses them. */
+async function combine(host: Client = makeClient("the host answers")) {
+  const servers: McpServer[] = [];
+  const logs: Log[] = [];
+  const connections: Record<string, Transport> = {};
+  for (const name of ["one", "two"]) {
+    const log: Log = { echoed: [], started: 0, cancelled: 0 };
+    const mcp = fixtureServer(log);
+    mcp.registerPrompt("greet", {}, () => ({
+      messages: [{ role: "user", content: { type: "text", text: name } }],
+    }));
+    mcp.registerResource("own", `test://${name}`, {}, () => ({
+      contents: [{ uri: `test://${name}`, text: name }],
+    }));
+    const [near, far] = InMemoryTransport.createLinkedPair();
+    await mcp.connect(far);
+    connections[name] = near;
+    servers.push(mcp);
+    logs.push(log);
+  }
+  await host.connect(combineServers(connections));
+  return { host, servers, logs, [Symbol.asyncDispose]: () => host.close() };
+}
+
+Deno.test("combineServers() offers all of each server, under its name, and calls the right one", async () => {
+  await using combined = await combine();
+  const { host, logs } = combined;
+  assertEquals(host.getServerVersion()?.name, "one+two");
+  const names = (await host.listTools()).tools.map(({ name }) => name);
+  assertEquals(names.filter((name) => name.endsWith("__echo")), ["one__echo", "two__echo"]);
+  assertEquals(names.length, 10);
+  const echo = { name: "two__echo", arguments: { message: "m" } };
+  assertEquals(textOf(await host.callTool(echo)), "m");
+  assertEquals(logs.map(({ echoed }) => echoed), [[], ["m"]]);
+  for (const name of ["echo", "three__echo", "__echo"]) {
+    await assertRejects(() => host.callTool({ name }), Error, "is of no server here");
+  }
+  const { prompts } = await host.listPrompts();
+  assertEquals(prompts.map(({ name }) => name), ["one__greet", "two__greet"]);
+  const { messages } = await host.getPrompt({ name: "two__greet" });
+  assertEquals(messages[0]!.content, { type: "text", text: "two" });
+  // A resource is found before it was listed, and after.
+  for (const _ of [1, 2]) {
+    const { contents } = await host.readResource({ uri: "test://two" });
+    assertEquals(contents, [{ uri: "test://two", text: "two" }]);
+    await host.listResources();
+  }
+  await assertRejects(() => host.readResource({ uri: "test://none" }), Error, "not found");
+  await host.ping();
+});
+
+Deno.test("combineServers() brings progress, cancellation, questions and changes where they belong", async () => {
+  await using combined = await combine();
+  const { host, logs, servers } = combined;
+  const seen: number[] = [];
+  await host.callTool({ name: "one__count", arguments: { to: 3 } }, undefined, {
+    onprogress: ({ progress }) => seen.push(progress),
+  });
+  assertEquals(seen, [1, 2, 3]);
+  assertEquals(textOf(await host.callTool({ name: "two__ask" })), "the host answers");
+  const abort = new AbortController();
+  const slow = host.callTool({ name: "two__slow" }, undefined, { signal: abort.signal })
+    .catch(() => "aborted");
+  await until("the tool runs", () => logs[1]!.started === 1);
+  abort.abort();
+  assertEquals(await slow, "aborted");
+  await until("the tool is cancelled", () => logs[1]!.cancelled === 1);
+  const waiting = host.callTool({ name: "one__slow" }).catch((error: Error) => error.message);
+  await until("the tool runs", () => logs[0]!.started === 1);
+  await servers[0]!.close();
+  assertEquals(await waiting, 'MCP error -32603: the connection to "one" has ended');
+  // The other one goes on.
+  assertEquals((await host.listTools()).tools.every(({ name }) => name.startsWith("two__")), true);
+  const closed = new Promise<void>((resolve) => host.onclose = resolve);
+  await servers[1]!.close();
+  await closed;
+});
+
+Deno.test("combineServers() leaves out who can't be reached, and fails when nobody can", async () => {
+  const dead = (): Transport => ({
+    start: () => Promise.reject(new Error("no relay could be reached")),
+    send: () => Promise.reject(new Error("not started")),
+    close: () => Promise.resolve(),
+  });
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  await fixtureServer().connect(far);
+  const host = makeClient();
+  await host.connect(combineServers({ dead: dead(), living: near }));
+  const { tools } = await host.listTools();
+  assert(tools.length > 0 && tools.every(({ name }) => name.startsWith("living__")));
+  await assertRejects(
+    () => host.callTool({ name: "dead__echo" }),
+    Error,
+    "no relay could be reached",
+  );
+  await host.close();
+  // Nor does one that is silent keep the others waiting.
+  const [silent] = InMemoryTransport.createLinkedPair();
+  const [other, end] = InMemoryTransport.createLinkedPair();
+  await fixtureServer().connect(end);
+  const patient = makeClient();
+  await patient.connect(combineServers({ silent, other }, { answerTimeoutMs: 20 }));
+  assertEquals((await patient.listTools()).tools.length, 5);
+  await patient.close();
+  await assertRejects(
+    () => combineServers({ dead: dead(), gone: dead() }).start(),
+    Error,
+    "no relay could be reached",
+  );
+});
+
+Deno.test("combineServers() bounds lists, and refuses names that can't begin a tool's", async () => {
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  const server = new Server({ name: "s", version: "1" }, { capabilities: { tools: {} } });
+  server.setRequestHandler(ListToolsRequestSchema, ({ params }) => ({
+    tools: [{ name: `t${params?.cursor ?? 0}`, inputSchema: { type: "object" } }],
+    nextCursor: String(Number(params?.cursor ?? 0) + 1),
+  }));
+  await server.connect(far);
+  const host = makeClient();
+  await host.connect(combineServers({ endless: near }, { maxItems: 20 }));
+  await assertRejects(() => host.listTools(), Error, 'tools/list of "endless" is too long');
+  await host.close();
+  for (const name of ["", "a b", "a__b", "_a", "ä", "x".repeat(33)]) {
+    assertThrows(() => combineServers({ [name]: near }), InputError, "can't begin the name");
+  }
+  assertThrows(() => combineServers({}), InputError, "at least one");
+});
