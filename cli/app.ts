@@ -145,6 +145,8 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/inspect/action.ts")).runInspect(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
+    case "codegen":
+      return await (await import("./commands/codegen/action.ts")).runCodegen(args, io);
     case "config show":
     case "config path":
     case "config set":

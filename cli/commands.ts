@@ -4,6 +4,7 @@
  * @module
  */
 import { or } from "@optique/core/constructs";
+import { codegenCommand } from "./commands/codegen/command.ts";
 import { configCommand } from "./commands/config/command.ts";
 import { gatewayCommand } from "./commands/gateway/command.ts";
 import { inspectCommand } from "./commands/inspect/command.ts";
@@ -17,6 +18,7 @@ export function cvmCommand() {
     gatewayCommand(),
     proxyCommand(),
     inspectCommand(),
+    codegenCommand(),
     relayCommand(),
     keysCommand(),
     configCommand(),

@@ -76,6 +76,12 @@ export class ToolFailedError extends Error {
   override name = "ToolFailedError";
 }
 
+/** What was to be checked is not as it should be. */
+export class CheckFailedError extends Error {
+  /** The name of the class. */
+  override name = "CheckFailedError";
+}
+
 /** An error in the shape of the MCP SDK's `McpError`, recognized without loading the SDK. */
 export interface RpcErrorLike extends Error {
   /** The JSON-RPC error code. */
@@ -92,7 +98,7 @@ export function isRpcError(error: unknown): error is RpcErrorLike {
 /** The exit code that tells what happened. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof ToolFailedError) return EXIT.refused;
+  if (error instanceof ToolFailedError || error instanceof CheckFailedError) return EXIT.refused;
   if (error instanceof Interrupt) return EXIT.interrupted;
   if (error instanceof CvmError) return BY_CODE[error.code];
   if (isRpcError(error)) {

@@ -4,7 +4,13 @@
  * @module
  */
 import { CvmError, RelayError } from "../errors.ts";
-import { exitCodeOf, isRpcError, ToolFailedError, UsageError } from "./exit_codes.ts";
+import {
+  CheckFailedError,
+  exitCodeOf,
+  isRpcError,
+  ToolFailedError,
+  UsageError,
+} from "./exit_codes.ts";
 import type { CliIo, TextSink } from "./io.ts";
 import { sanitizeText, toSafeJson } from "./sanitize.ts";
 
@@ -112,6 +118,7 @@ function errorName(error: unknown): string {
   if (error instanceof CvmError) return error.code;
   if (error instanceof UsageError) return "USAGE";
   if (error instanceof ToolFailedError) return "TOOL_FAILED";
+  if (error instanceof CheckFailedError) return "CHECK_FAILED";
   if (isRpcError(error)) return "RPC_ERROR";
   return error instanceof Error && error.name === "Interrupt" ? "INTERRUPTED" : "UNEXPECTED";
 }
