@@ -29,6 +29,7 @@
  * - `SIGNER_NOT_ANSWERING`, `SIGNER_REFUSED`: a remote signer (bunker) is silent, or says no.
  * - `CLOSED`: used after `close()`.
  * - `CONFIG_INVALID`: an option or a file that configures something is wrong.
+ * - `ENGINE_UNAVAILABLE`: a faster crypto engine can't be loaded here.
  */
 export type ErrorCode =
   | "KEY_INVALID"
@@ -55,7 +56,8 @@ export type ErrorCode =
   | "SIGNER_NOT_ANSWERING"
   | "SIGNER_REFUSED"
   | "CLOSED"
-  | "CONFIG_INVALID";
+  | "CONFIG_INVALID"
+  | "ENGINE_UNAVAILABLE";
 
 /** The base of all errors of this package. */
 export class CvmError extends Error {

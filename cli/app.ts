@@ -12,6 +12,7 @@ import { EXIT, UsageError } from "./exit_codes.ts";
 import { type CliIo, Interrupt } from "./io.ts";
 import { withLogging } from "./logging.ts";
 import { type Format, FORMATS, printError, takesColours } from "./output.ts";
+import { hideSecrets } from "./parse_error.ts";
 import { toSafeJson } from "./sanitize.ts";
 import { VERSION } from "./version.ts";
 
@@ -116,8 +117,7 @@ async function show(
 ): Promise<number> {
   await io.stdout.write(printed.out);
   if (printed.err === "") return exitCode;
-  const { explainParseError } = await import("./parse_error.ts");
-  const text = explainParseError(printed.err, args);
+  const text = hideSecrets(printed.err);
   const message = text.replace(/^Error:/, "").replace(/\s+/g, " ").trim();
   await io.stderr.write(
     askedFormat(args) === "text"
@@ -130,9 +130,11 @@ async function show(
 /** The format that a command line asks for that could not be parsed. */
 function askedFormat(args: readonly string[]): Format {
   const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-  const value = own[own.indexOf("--format") + 1] ??
-    own.find((arg) => arg.startsWith("--format="))?.slice("--format=".length);
-  return FORMATS.find((format) => format === value) ?? "text";
+  return FORMATS.find((format) =>
+    own.some((arg, at) =>
+      arg === `--format=${format}` || (arg === format && own[at - 1] === "--format")
+    )
+  ) ?? "text";
 }
 
 async function run(args: Arguments, io: CliIo): Promise<void> {

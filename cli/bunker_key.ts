@@ -32,7 +32,7 @@ export async function openBunker(address: string, options: BunkerOptions): Promi
   const bunker = parseBunkerAddress(address);
   const name = `bunker-${bunker.pubkey.slice(0, 16)}.key`;
   const file = join(configFolder(io.env), "keys", name);
-  const client = await loadOrCreateKey({ file, defaultFile: file, io });
+  const client = await loadOrCreateKey({ file, defaultFile: () => file, io });
   const signer = await BunkerSigner.connect(bunker, {
     clientSigner: client.signer,
     isKnown: !client.created,

@@ -11,10 +11,11 @@ import { inspectCommand } from "./commands/inspect/command.ts";
 import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
+import { choiceErrors } from "./suggestions.ts";
 
 /** All commands; the three main ones first. */
 export function cvmCommand() {
-  return or(
+  const commands = [
     gatewayCommand(),
     proxyCommand(),
     inspectCommand(),
@@ -22,5 +23,6 @@ export function cvmCommand() {
     relayCommand(),
     keysCommand(),
     configCommand(),
-  );
+  ] as const;
+  return or(...commands, { errors: choiceErrors(commands) });
 }

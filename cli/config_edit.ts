@@ -6,7 +6,7 @@
 import { dirname } from "node:path";
 import { InputError } from "../errors.ts";
 import { type ConfigFileOptions, parseConfigFile, readConfigFile } from "./config_file.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "./suggestions.ts";
 import { settingNames } from "./setting_names.ts";
 import type { KnownOption } from "./known_commands.ts";
 

@@ -19,7 +19,7 @@ import {
   type SettingValue,
   wordsOf,
 } from "./setting_names.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "./suggestions.ts";
 
 /** A larger file is nobody's configuration, bytes. */
 const MAX_BYTES = 1_048_576;

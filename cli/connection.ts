@@ -33,6 +33,14 @@ export interface ServerConnection extends Omit<ServerRoute, "open"> {
   readonly transport: NostrClientTransport;
 }
 
+/** How long a server is waited for. */
+export interface ServerWaits {
+  /** For the answer to `initialize`, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** For a relay to take a message, in milliseconds. Default: that of the pool. */
+  readonly publishTimeoutMs?: number;
+}
+
 /** How the command line connects to relays. */
 export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOptions {
   return { webSocket: openWebSocket, connectTimeoutMs, fetchRelayInfo };
@@ -42,8 +50,9 @@ export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOp
 export async function prepareConnection(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
+  waits: ServerWaits,
 ): Promise<ServerConnection> {
-  const { open, ...route } = await prepareRoute(args, io);
+  const { open, ...route } = await prepareRoute(args, io, waits);
   return { ...route, transport: open() };
 }
 
@@ -56,6 +65,7 @@ export async function prepareConnection(
 export async function prepareRoute(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
+  { handshakeTimeoutMs, publishTimeoutMs }: ServerWaits,
 ): Promise<ServerRoute> {
   const config = await loadConfig(io);
   const server = await resolveServer(args.server, {
@@ -66,7 +76,7 @@ export async function prepareRoute(
   });
   const key = await loadOrCreateKey({
     file: args.keyFile,
-    defaultFile: clientKeyFile(io.env),
+    defaultFile: () => clientKeyFile(io.env),
     io,
     passwordFile: args.passwordFile,
     connectTimeoutMs: args.connectTimeoutMs,
@@ -80,8 +90,8 @@ export async function prepareRoute(
     encryption: args.encryption,
     giftWrap: args.giftWrap,
     stateless: args.stateless,
-    handshakeTimeoutMs: Math.min(args.timeoutMs, 15_000),
-    pool: poolOptions(args),
+    handshakeTimeoutMs,
+    pool: { ...poolOptions(args), publishTimeoutMs },
   };
   const open = (signer: Signer = key.signer) => new NostrClientTransport({ ...options, signer });
   return { open, server, key };

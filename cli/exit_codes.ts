@@ -55,6 +55,7 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   SIGNER_NOT_ANSWERING: EXIT.unreachable,
   SIGNER_REFUSED: EXIT.denied,
   CLOSED: EXIT.unexpected,
+  ENGINE_UNAVAILABLE: EXIT.usage,
 };
 
 /** JSON-RPC errors that say "not without permission or payment" (CEP-8), and MCP's local timeout. */

@@ -38,8 +38,8 @@ export interface StoredKey {
 export interface KeySources {
   /** The file that the user named. */
   readonly file?: string;
-  /** The file where the key is kept when nothing else names one. */
-  readonly defaultFile: string;
+  /** The file where the key is kept when nothing else names one; asked only then. */
+  readonly defaultFile: () => string | Promise<string>;
   /** The environment, and the person at the terminal. */
   readonly io: CliIo;
   /** The file of the password of an encrypted key. */
@@ -63,7 +63,7 @@ export interface KeyText {
  * `CVM_PRIVATE_KEY`, else from the default file. A file that is not there is
  * made, with a new key in it.
  *
- * @throws {InputError} KEY_INVALID when what is there is no private key, or the file can't be read or written.
+ * @throws {InputError} KEY_INVALID when what is there is no private key, or the file can't be read or written; CONFIG_INVALID when there is no folder to keep it in.
  * @throws {CvmError} When a bunker can't be reached or says no.
  */
 export async function loadOrCreateKey(sources: KeySources): Promise<StoredKey> {
@@ -96,7 +96,7 @@ export async function findKeyText(
 ): Promise<KeyText | undefined> {
   const variable = io.env.get(KEY_VARIABLE);
   if (file !== undefined || variable === undefined || variable === "") {
-    return await readKeyFile(file ?? defaultFile);
+    return await readKeyFile(file ?? await defaultFile());
   }
   return { text: variable, source: KEY_VARIABLE };
 }
@@ -182,7 +182,7 @@ export async function replaceKeyFile(path: string, text: string): Promise<void> 
 
 /** Makes the file in one step: of two programs that come at the same time, both get the key of the first. */
 async function createKeyFile(sources: KeySources): Promise<StoredKey> {
-  const path = sources.file ?? sources.defaultFile;
+  const path = sources.file ?? await sources.defaultFile();
   const key = generateKey();
   const draft = `${path}.${crypto.randomUUID()}`;
   await writeNewKeyFile(draft, formatNsec(key));

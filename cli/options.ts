@@ -105,7 +105,8 @@ export function networkOptions() {
     ),
     connectTimeoutMs: withDefault(
       option("--connect-timeout", seconds(), {
-        description: message`How long to wait for a relay.`,
+        description:
+          message`How long to wait for a relay; inspect then waits so long for the server to answer the MCP handshake.`,
       }),
       5_000,
     ),

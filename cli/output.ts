@@ -70,6 +70,11 @@ export class Output {
     await this.#io.stderr.write(text.endsWith("\n") ? text : text + "\n");
   }
 
+  /** Warns the user of something: a line for people, or one JSON line. */
+  async warn(text: string): Promise<void> {
+    await this.note(this.format === "text" ? `cvm: ${text}` : toSafeJson({ warning: text }));
+  }
+
   /** Text in a colour, where standard output takes colours. */
   style(text: string, ...styles: readonly Style[]): string {
     return paint(text, styles, this.#io.stdout, this.#io);

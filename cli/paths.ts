@@ -8,27 +8,45 @@ import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
 
 /**
- * The folder of the configuration and the keys: `$XDG_CONFIG_HOME/cvm`, else
- * `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
+ * The folder of the configuration, the keys and what gateways have run:
+ * `$XDG_CONFIG_HOME/cvm`, else `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
  *
  * @throws {InputError} CONFIG_INVALID when the environment does not say where home is.
  */
 export function configFolder(env: Environment): string {
-  const configured = env.get("XDG_CONFIG_HOME");
-  if (configured) return join(configured, "cvm");
-  const applicationData = env.get("APPDATA");
-  if (Deno.build.os === "windows" && applicationData) return join(applicationData, "cvm");
-  const home = env.get("HOME");
-  if (home) return join(home, ".config", "cvm");
+  const folder = findFolder(env);
+  if (folder !== undefined) return folder;
   throw new InputError(
     "CONFIG_INVALID",
     "neither XDG_CONFIG_HOME nor HOME is set, so there is no folder for keys and configuration; set one of them, or name a file with --key-file",
   );
 }
 
-/** The user's configuration file. */
-export function configFile(env: Environment): string {
-  return join(configFolder(env), "config.json");
+function findFolder(env: Environment): string | undefined {
+  const configured = env.get("XDG_CONFIG_HOME");
+  if (configured) return join(configured, "cvm");
+  const applicationData = env.get("APPDATA");
+  if (Deno.build.os === "windows" && applicationData) return join(applicationData, "cvm");
+  const home = env.get("HOME");
+  return home ? join(home, ".config", "cvm") : undefined;
+}
+
+/** The user's configuration file; `undefined` when the environment does not say where it would be. */
+export function configFile(env: Environment): string | undefined {
+  const folder = findFolder(env);
+  return folder === undefined ? undefined : join(folder, "config.json");
+}
+
+/**
+ * The file in which a gateway keeps what it has run; `undefined` when the
+ * environment does not say where it would be.
+ *
+ * @param publicKey The gateway's key, hex.
+ * @param env The environment.
+ */
+export function replayFile(publicKey: string, env: Environment): string | undefined {
+  const folder = findFolder(env);
+  return folder === undefined ? undefined : join(folder, "replay", `${publicKey}.db`);
 }
 
 /** The configuration file of a project, in its folder. */
@@ -59,7 +77,8 @@ export function slugOf(target: readonly string[]): string {
   const words = /^https?:\/\//.test(first) ? [new URL(first).hostname] : target;
   // Of `npx -y @scope/server-name /data`, the package is what tells servers apart.
   const launchers = /^(npx|bunx|uvx|pnpm|dlx|exec|run|deno|node|bun|python3?|sh|bash)$/;
-  const names = words.filter((word) => !word.startsWith("-"))
+  // A script of `sh -c` and an assignment are no names, and may hold a secret.
+  const names = words.filter((word) => !word.startsWith("-") && !/[\s=]/.test(word))
     .map((word) => word.replace(/@[\d.]+$/, "").split(/[\\/:]/).pop() ?? "")
     .map((word) => word.replace(/\.(js|mjs|cjs|ts|mts|py|sh|exe)$/, ""))
     .map((word) => word.toLowerCase().replace(/[^a-z0-9.]+/g, "-").replace(/^[-.]+|[-.]+$/g, ""));

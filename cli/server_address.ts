@@ -71,7 +71,9 @@ export async function resolveServer(
     if (!looksLikeName) throw error;
     throw new InputError(
       "SERVER_INVALID",
-      `there is no alias "${address}" in ${options.config.file}, and it is no public key, npub, nprofile, naddr or name@domain`,
+      `there is no alias "${address}" in ${
+        options.config.file ?? "a configuration file"
+      }, and it is no public key, npub, nprofile, naddr or name@domain`,
       { cause: error },
     );
   }

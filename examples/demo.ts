@@ -57,6 +57,19 @@ function textOf(result: unknown): string {
   return content?.[0]?.text ?? "";
 }
 
+/** Tells of progress when it arrives; the SDK's client forgets what it reads together with the result. */
+function watchProgress(client: Client, tell: (progress: number, total: unknown) => void): void {
+  const { transport } = client;
+  if (transport === undefined) return;
+  const deliver = transport.onmessage;
+  transport.onmessage = (message, extra) => {
+    if ("method" in message && message.method === "notifications/progress") {
+      tell(Number(message.params?.progress), message.params?.total);
+    }
+    deliver?.(message, extra);
+  };
+}
+
 /** Lists, calls and waits for a tool that takes its time. */
 async function useServer(client: Client, by: string): Promise<void> {
   await step(`${by}: list tools`, () => client.listTools(), ({ tools }) => `${tools.length} tools`);
@@ -76,6 +89,10 @@ async function useServer(client: Client, by: string): Promise<void> {
     textOf,
   );
   const progress: number[] = [];
+  watchProgress(client, (now, total) => {
+    progress.push(now);
+    if (terminal) console.log(`    progress ${now}/${total}`);
+  });
   await step(
     `${by}: call a long-running tool`,
     () =>
@@ -83,10 +100,7 @@ async function useServer(client: Client, by: string): Promise<void> {
         { name: "trigger-long-running-operation", arguments: { duration: 2, steps: 4 } },
         undefined,
         {
-          onprogress: (now) => {
-            progress.push(now.progress);
-            if (terminal) console.log(`    progress ${now.progress}/${now.total}`);
-          },
+          onprogress: () => undefined, // asks for it
         },
       ),
     (result) => ({ progress, text: textOf(result) }),
@@ -166,12 +180,15 @@ try {
   await useServer(host, "host");
   await host.close();
 
+  // Who came by npx has no other Deno.
+  const byNpx = Deno.env.get("npm_command") === "exec";
+  const task = `${byNpx ? `npx -y deno@${Deno.version.deno}` : "deno"} task`;
   const byHand = [
-    "deno task relay --port 7447",
-    `deno task gateway --relay ws://127.0.0.1:7447 --announce -- npx -y @modelcontextprotocol/server-everything`,
-    "deno task inspect NPROFILE",
-    "deno task inspect NPROFILE call echo message=hello",
-    "deno task proxy NPROFILE",
+    `${task} relay --port 7447`,
+    `${task} gateway --relay ws://127.0.0.1:7447 --announce -- npx -y @modelcontextprotocol/server-everything`,
+    `${task} inspect NPROFILE`,
+    `${task} inspect NPROFILE call echo message=hello`,
+    `${task} proxy NPROFILE`,
   ];
   if (json) console.log(JSON.stringify({ relay: relay.url, address, steps, byHand }));
   else {

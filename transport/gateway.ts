@@ -11,8 +11,8 @@ import { ClientLink } from "./gateway/_client_link.ts";
 import { SharedUpstream } from "./gateway/_shared.ts";
 import { type GatewayStatus, StatusFeed } from "./gateway/_status.ts";
 import type { OpenUpstream, RestartOptions } from "./gateway/_upstream.ts";
-import type { RelayPool } from "./relay/pool.ts";
-import type { SessionLimits } from "./session/limits.ts";
+import { RelayPool } from "./relay/pool.ts";
+import { resolveLimits, type SessionLimits } from "./session/limits.ts";
 import type { Session } from "./session/session.ts";
 import { type NostrServer, runServer, type ServeOptions } from "./server.ts";
 
@@ -106,6 +106,8 @@ export class McpGateway implements AsyncDisposable {
   readonly #feed: StatusFeed<GatewayStatus>;
   readonly #onAbort = () => void this.close();
   #server: NostrServer | undefined;
+  /** The pool that is not the caller's. */
+  #ownPool: RelayPool | undefined;
   #started = false;
   #closing: Promise<void> | undefined;
 
@@ -127,6 +129,7 @@ export class McpGateway implements AsyncDisposable {
       open: options.upstream,
       restart: options.restart,
       startTimeoutMs,
+      maxSubscriptions: resolveLimits(options.limits).maxSubscriptions,
       now: this.#now,
       onUp: () => this.#setState("up", { restarts: this.#feed.value.restarts + 1 }),
       onDown: ({ message }, retryAt) => this.#setState("down", { reason: message, retryAt }),
@@ -166,11 +169,13 @@ export class McpGateway implements AsyncDisposable {
     signal?.throwIfAborted();
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     try {
-      await this.#shared.start();
+      const relays = this.#openPool();
+      // A relay that can't be reached is reported at once, however long the MCP server takes.
+      await Promise.all([relays.ready({ signal }), this.#shared.start()]);
       if (perClient && announce === false) await this.#shared.close();
       const limits = perClient ? { ...PER_CLIENT_LIMITS, ...this.#options.limits } : undefined;
       this.#server = await runServer(
-        limits === undefined ? this.#options : { ...this.#options, limits },
+        { ...this.#options, relays, ...(limits === undefined ? {} : { limits }) },
         (session) => perClient ? this.#link(session) : this.#shared.add(session),
         (session) => this.#shared.hub.observe(session),
       );
@@ -215,6 +220,12 @@ export class McpGateway implements AsyncDisposable {
     return this.close();
   }
 
+  #openPool(): RelayPool {
+    const { relays, signer, pool } = this.#options;
+    if (relays instanceof RelayPool) return relays;
+    return this.#ownPool = new RelayPool(relays, { signer, ...pool });
+  }
+
   get #running(): NostrServer {
     if (this.#server !== undefined) return this.#server;
     throw new SessionError("CLOSED", "the gateway has not been started");
@@ -227,6 +238,7 @@ export class McpGateway implements AsyncDisposable {
     } finally {
       await Promise.all([...this.#links].map((link) => link.close()));
       await this.#shared.close();
+      await this.#ownPool?.close();
       const { restarts } = this.#feed.value;
       this.#feed.end({ state: "closed", since: this.#now(), restarts, sessions: 0 });
     }

@@ -18,6 +18,7 @@ import {
 import { type CommonSchemaOptions, commonSchemas } from "./discovery/schema_decorator.ts";
 import type { RelayPool } from "./relay/pool.ts";
 import { SessionHub } from "./session/hub.ts";
+import { resolveLimits } from "./session/limits.ts";
 import { listen, type Listener, type ListenOptions } from "./session/listener.ts";
 import { chainDecorators } from "./session/result_decorator.ts";
 import { localConnection } from "./session/local_session.ts";
@@ -30,6 +31,7 @@ export type { AccessOptions, AccessRequest, Capability } from "./session/access.
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
+export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
@@ -249,6 +251,7 @@ export class NostrServerTransport implements Transport {
   constructor(options: ServeOptions) {
     this.#options = options;
     this.#hub = new SessionHub({
+      maxSubscriptions: resolveLimits(options.limits).maxSubscriptions,
       onMessage: (message) => this.onmessage?.(message),
       onError: (error) => this.onerror?.(error),
     });
@@ -283,11 +286,14 @@ export class NostrServerTransport implements Transport {
     if (this.#server !== undefined || this.#closed) {
       throw new SessionError("CLOSED", "a transport can be started once; make a new one");
     }
-    this.#server = await runServer(
+    const server = this.#server = await runServer(
       this.#options,
       (session) => this.#hub.add(session),
       (session) => this.#hub.observe(session),
     );
+    if (!this.#closed) return;
+    await server.close();
+    throw new SessionError("CLOSED", "the transport was closed while it was starting");
   }
 
   /** Sends a message of the server to the client that it concerns. */

@@ -5,7 +5,8 @@ import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { runCli } from "../../cli/app.ts";
 import { Interrupt } from "../../cli/io.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
-import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { ReplayFile } from "../../cli/replay_file.ts";
+import { formatNsec, generateKey, parseServerAddress, PrivateKeySigner } from "../../crypto/mod.ts";
 import { COMMON_SCHEMA, toolSchemaHash } from "../../transport/discovery/mod.ts";
 import { serve } from "../../transport/server.ts";
 import { isAlive, serverCommand, temporaryFolder, TestIo, until } from "./helpers.ts";
@@ -24,7 +25,12 @@ async function cvm(args: readonly string[], folder: string, options: { stdin?: s
 /** Starts `cvm gateway` on a relay and waits until it is reachable. */
 async function startGateway(relay: string, folder: string, options: readonly string[] = []) {
   const io = new TestIo({
-    env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder, FROM_OUTSIDE: "1" },
+    env: {
+      ...Deno.env.toObject(),
+      XDG_CONFIG_HOME: folder,
+      FROM_OUTSIDE: "1",
+      CVM_UPSTREAM_BEARER: "ours alone",
+    },
   });
   const args = ["gateway", "--relay", relay, ...options, "--", ...serverCommand()];
   const ended = runCli(args, io);
@@ -49,7 +55,10 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
   const cases: readonly (readonly [readonly string[], number, string])[] = [
     [[], 2, "Error"],
     [["nonsense"], 2, "nonsense"],
-    [["gateway"], 2, "at least 1"],
+    [["gateway"], 2, "which command"],
+    [["gateway", "--relai", NO_RELAY, "--", "cat"], 2, "`--relay`"],
+    [["inspect", STRANGER, "--frmat", "json"], 2, "`--format`"],
+    [["keys", "shwo"], 2, "`show`"],
     [["inspect", "not a key"], 2, "Not a server"],
     [["inspect", "some-alias"], 2, "some-alias"],
     [["proxy", "nsec1qqq"], 2, "private key"],
@@ -62,14 +71,19 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
     [["gateway", "--relay", NO_RELAY, "--", ...serverCommand()], 4, NO_RELAY],
     [["gateway", "--relay", NO_RELAY, "--", "no-such-command"], 4, "no-such-command"],
     [["gateway", "--relay", NO_RELAY, "--", "false"], 4, "exited with code 1"],
+    // It never answers: the relay is to blame all the same, and at once.
+    [["gateway", "--relay", NO_RELAY, "--", "sleep", "60"], 4, NO_RELAY],
     [["gateway", "--relay", NO_RELAY, "--allow", "npub1x", "--", ...serverCommand()], 2, "npub1x"],
     [["gateway", "--relay", NO_RELAY, "--env", "=x", "--", "true"], 2, "NAME=VALUE"],
     [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp"], 4, "can't be reached"],
     [["gateway", "--relay", NO_RELAY, "http://127.0.0.1:1/mcp", "more"], 2, "more"],
+    [["gateway", "--relay", NO_RELAY, "ftp://127.0.0.1/mcp"], 2, "http://"],
     [["relay", "--port", "70000"], 2, "65"],
     [["relay", "--db", `${folder.path}/none/at/all.db`], 2, "all.db"],
     [["keys", "show", "nsec1secret"], 2, "command line"],
     [["keys", "show", "--key-file", `${folder.path}/none.key`], 2, "none.key"],
+    [["keys", "show", "--key-file", `${folder.path}/broken.key`], 2, "broken.key"],
+    [["keys", "show", "--key-file", folder.path], 2, "it is not a file"],
     [["keys", "show", "npub1x"], 2, "npub"],
   ];
   const wrong: string[] = [];
@@ -98,6 +112,7 @@ Deno.test("F30: with --format json an error is one JSON line on standard error",
     const lines = err.trim().split("\n");
     assertEquals(lines.length, 1);
     assertEquals(JSON.parse(lines[0]!).error.exitCode, code);
+    assertEquals((await cvm([...args, "--format=json"], folder.path)).err, err);
   }
 });
 
@@ -110,7 +125,7 @@ Deno.test("F30: a name that does not exist gets the one that was probably meant"
     [["proxy", "x", "--htp", "1"], "--http"],
     [["relay", "--prot", "1"], "--port"],
     [["keys", "generat"], "generate"],
-    [["keys", "nonsense"], "generate"],
+    [["keys", "nonsense"], "nonsense"],
     [["keys"], "generate"],
     [["config", "shwo"], "show"],
     [["config", "show", "gatway"], "gateway"],
@@ -118,13 +133,38 @@ Deno.test("F30: a name that does not exist gets the one that was probably meant"
   ];
   for (const [args, meant] of cases) {
     for (const format of ["text", "json"]) {
-      const { code, out, err } = await cvm([...args, "--format", format], folder.path);
+      const words = args.length < 2 ? args : [...args, "--format", format];
+      const { code, out, err } = await cvm(words, folder.path);
       assertEquals([code, out], [2, ""], args.join(" "));
-      const text = format === "json" ? JSON.parse(err).error.message : err;
+      const text = format === "json" && args.length > 1 ? JSON.parse(err).error.message : err;
       assert(text.includes(meant), `cvm ${args.join(" ")}: ${text}`);
-      assertEquals(format === "json" && err.trim().includes("\n"), false);
     }
   }
+});
+
+Deno.test("F14: who asks for a server that nobody runs learns it within the connect timeout", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const waits = ["--relay", relay.url, "--connect-timeout", "0.5"];
+  for (const args of [["ping"], ["ping", "--stateless"], ["ping", "--timeout", "0.4"]]) {
+    const started = Date.now();
+    const { code, err } = await cvm(["inspect", STRANGER, ...args, ...waits], folder.path);
+    assertEquals(code, 4);
+    assertStringIncludes(err, "the server did not answer");
+    assertStringIncludes(err, relay.url);
+    assert(Date.now() - started < 5_000);
+  }
+});
+
+Deno.test("cvm needs no home folder when the key comes from elsewhere", async () => {
+  const nsec = formatNsec(generateKey());
+  const io = new TestIo({ env: { CVM_PRIVATE_KEY: nsec } });
+  const code = await runCli(["inspect", STRANGER, "--relay", NO_RELAY], io);
+  assertEquals(code, 4, io.err);
+  assert(!io.err.includes(nsec));
+  const homeless = new TestIo({ env: {} });
+  assertEquals(await runCli(["inspect", STRANGER, "--relay", NO_RELAY], homeless), 2);
+  assertStringIncludes(homeless.err, "--key-file");
 });
 
 Deno.test("cvm --version and --help print to standard output and end with 0", async () => {
@@ -205,7 +245,7 @@ Deno.test("F33: the child gets the environment that the user expects", async () 
   await Deno.writeTextFile(`${folder.path}/vars`, "FROM_FILE='a b'\nBOTH=file\n");
   const environment = async (options: readonly string[]) => {
     await using gateway = await startGateway(relay.url, folder.path, options);
-    const names = '["FROM_OUTSIDE","FROM_FILE","BOTH","CVM_PRIVATE_KEY"]';
+    const names = '["FROM_OUTSIDE","FROM_FILE","BOTH","CVM_UPSTREAM_BEARER"]';
     const { out, err } = await cvm(
       ["inspect", gateway.nprofile, "call", "env", `names:=${names}`],
       folder.path,
@@ -217,6 +257,23 @@ Deno.test("F33: the child gets the environment that the user expects", async () 
   const files = ["--env-file", `${folder.path}/vars`, "--env", "BOTH=flag"];
   assertEquals(await environment(files), { FROM_OUTSIDE: "1", FROM_FILE: "a b", BOTH: "flag" });
   assertEquals(await environment(["--clean-env", ...files]), { FROM_FILE: "a b", BOTH: "flag" });
+  await using gateway = await startGateway(relay.url, folder.path, ["--cwd", folder.path]);
+  const { out } = await cvm(["inspect", gateway.nprofile, "call", "cwd"], folder.path);
+  assertEquals(out.trim(), await Deno.realPath(folder.path));
+});
+
+Deno.test("F01: cvm gateway keeps what it has run, for its next life", async () => {
+  await using relay = await serveRelay();
+  await using folder = await temporaryFolder();
+  const gateway = await startGateway(relay.url, folder.path);
+  const { pubkey } = parseServerAddress(gateway.nprofile);
+  await cvm(["inspect", gateway.nprofile, "call", "echo", "message=x"], folder.path);
+  assertEquals(await gateway.stop(), 0);
+  using kept = await ReplayFile.open(`${folder.path}/cvm/replay/${pubkey}.db`);
+  const events = [...kept.load().events];
+  assert(events.length >= 3, `${events.length} events are kept`);
+  const now = Date.now() / 1000;
+  for (const [, createdAt] of events) assert(Math.abs(now - createdAt) < 60);
 });
 
 Deno.test("F28: cvm gateway restarts its child, and ends with it and all that it started", async () => {
@@ -261,6 +318,21 @@ Deno.test("F07: key files are for their owner only, and no key is printed", asyn
     stdin: nsec,
   });
   assertStringIncludes(secret.out, nsec);
+
+  // A file that others can read is used, with a warning.
+  await Deno.chmod(file, 0o644);
+  for (const args of [["keys", "show"], ["inspect", STRANGER, "--relay", NO_RELAY]]) {
+    assertStringIncludes((await cvm(args, folder.path)).err, `chmod 600 ${file}`);
+  }
+  // Nor does a gateway tell what stands in the script that starts its server.
+  const script = "TOKEN=tk-secret exec cat";
+  const started = await cvm(
+    ["gateway", "--relay", NO_RELAY, "--", "sh", "-c", script],
+    folder.path,
+  );
+  const names = [...Deno.readDirSync(`${folder.path}/cvm/keys`)].map(({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("gateway-sh-")).length, 1);
+  assert(!`${started.err}${names}`.includes("secret"));
 });
 
 Deno.test("CEP15-11: cvm inspect warns of a tool that does not have the common schema that it claims", async () => {

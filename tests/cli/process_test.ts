@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 // @ts-types="@modelcontextprotocol/sdk/client"
 import { Client } from "@modelcontextprotocol/sdk/client";
-// @ts-types="@modelcontextprotocol/sdk/client/stdio"
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { ChildProcessTransport } from "../../cli/child_process.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { formatNsec, generateKey, PrivateKeySigner } from "../../crypto/mod.ts";
 import { isAlive, serverCommand, temporaryFolder, until } from "./helpers.ts";
@@ -71,11 +70,11 @@ Deno.test("F29: a proxy writes nothing but JSON-RPC to stdout, and ends when std
 
   // F29: the same with the official client as the host, which ends by closing stdin.
   const [command, ...rest] = PROGRAM;
-  const transport = new StdioClientTransport({
+  // Its own stdio transport leaves a timer behind; ours starts and ends a process the same way.
+  const transport = new ChildProcessTransport({
     command,
     args: [...rest, "proxy", nprofile],
     env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder.path },
-    stderr: "ignore",
   });
   const host = new Client({ name: "host", version: "1.0.0" });
   await host.connect(transport);
@@ -83,7 +82,7 @@ Deno.test("F29: a proxy writes nothing but JSON-RPC to stdout, and ends when std
   const result = await host.callTool({ name: "echo", arguments: { text: "through the proxy" } });
   assertStringIncludes(JSON.stringify(result.content), "through the proxy");
   await host.close();
-  await until(() => pid === null || !isAlive(pid));
+  assert(pid !== undefined && !isAlive(pid));
 
   gateway.child.kill("SIGTERM");
   await gateway.endInput();
@@ -98,8 +97,39 @@ Deno.test("F29: a proxy that can't connect answers its host and ends with 4", as
   assertEquals(await proxy.ended(), 4);
   await proxy.endInput().catch(() => undefined); // the program has ended, and its input with it
   assertStringIncludes(proxy.seen.err, "ws://127.0.0.1:1");
-  const lines = proxy.seen.out.trim().split("\n").filter((line) => line !== "");
-  for (const line of lines) assertEquals(JSON.parse(line).id, 7);
+  const answer = JSON.parse(proxy.seen.out); // one line, and nothing else
+  assertEquals([answer.id, answer.error.data], [7, { code: "RELAY_UNREACHABLE" }]);
+});
+
+Deno.test("F29: a proxy ends when its parent dies, though nobody closes its stdin", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const server = PrivateKeySigner.generate().pubkey;
+  // `sleep` keeps the proxy's stdin open; the shell between us and the proxy is killed.
+  const pids = `${folder.path}/pids`;
+  const script = 'p="$1"; shift; mkfifo "$p.in"; sleep 60 >"$p.in" & s=$!; ' +
+    '"$@" <"$p.in" >"$p.out" 2>&1 & echo "$! $s" >"$p.new"; mv "$p.new" "$p"; wait';
+  const args = [pids, ...PROGRAM, "proxy", server, "--relay", relay.url];
+  await using parent = new Deno.Command("/bin/sh", {
+    args: ["-c", script, "sh", ...args],
+    env: { XDG_CONFIG_HOME: folder.path },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const [proxy = 0, sleeper = 0] = await until(async () => {
+    const text = await Deno.readTextFile(pids).catch(() => "");
+    return text === "" ? undefined : text.trim().split(" ").map(Number);
+  });
+  try {
+    await until(async () => (await Deno.readTextFile(`${pids}.out`)).includes("cvm: proxy to"));
+    parent.kill("SIGKILL");
+    await parent.status;
+    await until(() => !isAlive(proxy));
+    assert(isAlive(sleeper), "its stdin was open to the end");
+  } finally {
+    for (const pid of [proxy, sleeper]) if (isAlive(pid)) Deno.kill(pid, "SIGKILL");
+  }
 });
 
 Deno.test("F28: nothing is orphaned when a gateway is killed without a last word", async () => {

@@ -30,8 +30,11 @@ export function describe({ encryption, giftWrap }: PeerModes): string {
   return `${encryption}/${giftWrap}`;
 }
 
-/** What is to happen: all works, the server never answers, or the client knows beforehand that it can't work. */
-export type Verdict = "works" | "silence" | "mismatch";
+/**
+ * What is to happen: all works, the server never answers, the client knows beforehand that it can't work, or it can't
+ * send what it is to send.
+ */
+export type Verdict = "works" | "silence" | "mismatch" | "unsendable";
 
 /** The gift wraps that a side understands. */
 function wraps({ encryption, giftWrap }: PeerModes): readonly number[] {

@@ -3,11 +3,22 @@
  *
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { Client, type ClientOptions } from "@modelcontextprotocol/sdk/client";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { NostrClientTransport, type NostrClientTransportOptions } from "../../transport/client.ts";
 import { type NostrServer, serve, type ServeOptions } from "../../transport/server.ts";
-import { makeToolServer, type ToolServerOptions } from "./_tools.ts";
+import type { PeerModes, Verdict } from "./_modes.ts";
+import {
+  checkSpelled,
+  echoLarge,
+  errorOf,
+  exercise,
+  EXPECTED,
+  EXPECTED_SHORT,
+  makeToolServer,
+  type ToolServerOptions,
+} from "./_tools.ts";
 
 /** How long anything may take, milliseconds. */
 export const DEADLINE_MS = 10_000;
@@ -48,7 +59,8 @@ export class ConnectedClient implements AsyncDisposable {
     const mcp = new Client({ name: "ours", version: "1.0.0" }, mcpOptions);
     prepare(mcp);
     try {
-      await mcp.connect(transport, { timeout: DEADLINE_MS });
+      const { handshakeTimeoutMs = 0 } = options;
+      await mcp.connect(transport, { timeout: Math.max(DEADLINE_MS, handshakeTimeoutMs) });
     } catch (error) {
       await mcp.close();
       throw error;
@@ -59,6 +71,65 @@ export class ConnectedClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.mcp.close();
   }
+}
+
+/** How much longer than its handshake may last a client may take to say what is wrong. */
+const PATIENCE = 4;
+/** The error of an MCP client that got no answer. */
+const REQUEST_TIMEOUT = -32001;
+
+/** What a client of ours is to do with a server. */
+export interface ReachOptions {
+  readonly modes: PeerModes;
+  readonly exercise: "short" | "full" | "large" | "stream";
+  /** @default {false} */
+  readonly stateless?: boolean;
+  /** How long the handshake and each answer may take, milliseconds. @default {DEADLINE_MS} */
+  readonly timeoutMs?: number;
+}
+
+/** What becomes of a client of ours: a verdict, or what went wrong on the way to one. */
+export async function reachServer(
+  relay: string,
+  server: string,
+  options: ReachOptions,
+): Promise<Verdict | string> {
+  const { modes, exercise: what, stateless = false, timeoutMs = DEADLINE_MS } = options;
+  const started = performance.now();
+  let connected = false;
+  try {
+    await using client = await ConnectedClient.open([relay], server, {
+      ...modes,
+      stateless,
+      handshakeTimeoutMs: timeoutMs,
+    });
+    connected = true;
+    if (what === "large") {
+      await echoLarge(client.mcp, { timeoutMs });
+    } else if (what === "stream") {
+      const call = client.transport.streamCall("tools/call", { name: "spell" }, { timeoutMs });
+      const pieces = await Array.fromAsync(call.stream);
+      checkSpelled(pieces, await call.result);
+    } else {
+      const transcript = await exercise(client.mcp, { short: what === "short", timeoutMs });
+      assertEquals(transcript, what === "short" ? EXPECTED_SHORT : EXPECTED);
+    }
+    return "works";
+  } catch (error) {
+    if (connected && errorOf(error).code === REQUEST_TIMEOUT) return "silence";
+    return failure(error, (performance.now() - started) / timeoutMs);
+  }
+}
+
+/** An error that says what is wrong, in time, as a verdict; any other one as it is. */
+function failure(error: unknown, patience: number): Verdict | string {
+  const { code, message } = errorOf(error);
+  const saysWhy = /\(?(encryption: (optional|required|disabled)|giftWrap: \w+)\)?/.test(message);
+  if (!saysWhy || patience > PATIENCE) return `${code} after ${patience} timeouts: ${message}`;
+  if (code === "ENCRYPTION_MISMATCH") return "mismatch";
+  const silent = typeof error === "object" && error !== null && "data" in error &&
+    (error.data as { code?: unknown } | undefined)?.code === "SERVER_NOT_ANSWERING";
+  return silent ? "silence" : `${code}: ${message}`;
 }
 
 /** Asks again and again until something is so; fails when that takes too long. */

@@ -35,6 +35,8 @@ export interface ToolServerOptions {
   readonly onCancelled?: () => void;
   /** What the tool `hold` waits for. */
   readonly held?: Promise<void>;
+  /** Opens the stream beside a call (CEP-41), for the tool `spell`. */
+  readonly openStream?: (extra: Extra) => StreamSink;
   /** Withdraws the question of the tool `ask`. */
   readonly withdraw?: AbortSignal;
 }
@@ -51,6 +53,15 @@ export const TOOL_NAMES: readonly string[] = [
 ];
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+/** What a tool writes a stream to, in either implementation. */
+export interface StreamSink {
+  write(data: string): Promise<unknown>;
+  close(): Promise<unknown>;
+}
+
+/** What the tool `spell` streams, piece by piece, and what it answers. */
+export const SPELLED: readonly string[] = ["a", '"b"', "ü"];
 
 /** An MCP server with a tool for everything that a tool can do to a client. */
 export function makeToolServer(options: ToolServerOptions = {}): Server {
@@ -95,6 +106,8 @@ async function callTool(
     case "hold":
       await options.held;
       return text("held");
+    case "spell":
+      return await spell(extra, options);
     case "ask":
       return await ask(String(input.method), extra, options);
     default:
@@ -121,6 +134,23 @@ async function waitForCancel({ signal }: Extra, options: ToolServerOptions) {
   await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   options.onCancelled?.();
   return text("cancelled");
+}
+
+/** Streams beside its result. */
+async function spell(extra: Extra, { openStream }: ToolServerOptions): Promise<CallToolResult> {
+  const stream = openStream?.(extra);
+  for (const piece of SPELLED) await stream?.write(piece);
+  await stream?.close();
+  return text(SPELLED.join(""));
+}
+
+/** Fails when a call of `spell` did not give the stream and the result. */
+export function checkSpelled(
+  pieces: readonly string[],
+  result: { [field: string]: unknown },
+): void {
+  const seen = JSON.stringify([pieces, textOf(result)]);
+  if (seen !== JSON.stringify([SPELLED, SPELLED.join("")])) throw new Error(`streamed: ${seen}`);
 }
 
 /** Asks the client, and gives back what it said, word for word. */
@@ -224,6 +254,22 @@ export async function exercise(
       progress,
     },
   };
+}
+
+/** What {@linkcode echoLarge} sends and gets back: more than fits an event, and of many bytes a character. */
+const LARGE_TEXT = "ünïcödé 🦕 ".repeat(4_000);
+
+/** Calls with more than fits an event, each way (CEP-22); fails when it does not come back whole. */
+export async function echoLarge(
+  client: Client,
+  { timeoutMs }: { timeoutMs: number },
+): Promise<void> {
+  const call = { name: "echo", arguments: { text: LARGE_TEXT } };
+  // Without a progress token the SDK sends everything whole.
+  const options = { timeout: timeoutMs, onprogress: () => {} };
+  if (textOf(await client.callTool(call, undefined, options)) !== LARGE_TEXT) {
+    throw new Error("the large text came back changed");
+  }
 }
 
 /** The text of a tool's result. */

@@ -10,7 +10,7 @@ import {
 // @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
-import { UpstreamError } from "../../errors.ts";
+import { RelayError, UpstreamError } from "../../errors.ts";
 import { type GatewayStatus, McpGateway, type McpGatewayOptions } from "../../transport/gateway.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
@@ -198,6 +198,21 @@ Deno.test("McpGateway.start() fails with the reason when the MCP server can't be
     UpstreamError,
     "did not answer initialize within 30 ms",
   );
+});
+
+Deno.test("F14: McpGateway reports that no relay can be reached while its MCP server still starts", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ neverOpen: true });
+  const [silent] = InMemoryTransport.createLinkedPair(); // never answers initialize
+  const error = await assertRejects(
+    () =>
+      startGateway(relay, {
+        upstream: () => silent,
+        pool: { ...network(relay).pool, connectTimeoutMs: 20 },
+      }),
+    RelayError,
+  );
+  assertEquals(error.code, "RELAY_UNREACHABLE");
 });
 
 Deno.test("McpGateway.close() waits until the MCP servers of its clients have ended", async () => {

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 // @ts-types="@modelcontextprotocol/sdk/inMemory"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { RelayError } from "../../errors.ts";
 import { McpProxy } from "../../transport/proxy.ts";
 import { serve } from "../../transport/server.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
@@ -57,4 +58,25 @@ Deno.test("McpProxy fails the host's requests when the server's side ends or ref
     },
   ]);
   await assertRejects(() => proxy.start(), Error, "started once");
+});
+
+Deno.test("F29: McpProxy answers its host with the reason when no relay can be reached", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ neverOpen: true });
+  const [host, hostEnd] = InMemoryTransport.createLinkedPair();
+  const heard: { error?: unknown }[] = [];
+  host.onmessage = (message) => heard.push(message as typeof heard[number]);
+  await host.start();
+  await host.send({ jsonrpc: "2.0", id: 1, method: "ping" });
+  const options = {
+    signer: PrivateKeySigner.generate(),
+    server: PrivateKeySigner.generate().pubkey,
+    relays: [relay.url],
+    pool: { ...network(relay).pool, connectTimeoutMs: 20 },
+  };
+  await using proxy = new McpProxy({ host: hostEnd, client: options });
+  const error = await assertRejects(() => proxy.start(), RelayError);
+  assertEquals(heard.map(({ error }) => error), [
+    { code: -32603, message: error.message, data: { code: "RELAY_UNREACHABLE" } },
+  ]);
 });

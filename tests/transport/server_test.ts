@@ -1,6 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { SessionError } from "../../errors.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
+import type { Session } from "../../transport/session/session.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import {
   connect,
@@ -22,7 +24,7 @@ const echo = (id: number, message: string) => ({
 const emptyLog = (): Log => ({ echoed: [], started: 0, cancelled: 0 });
 const now = () => Math.floor(Date.now() / 1000);
 
-Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, CEP4-1)", async () => {
+Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, SPEC-10, CEP4-1)", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {
     signer: PrivateKeySigner.generate(),
@@ -110,6 +112,91 @@ Deno.test("F01: stored wraps that a relay replays after a restart do not run aga
   peer.publish(peer.wrap(inner, server.publicKey, 1059));
   await until("the second life works", () => log.echoed.includes("after"));
   assertEquals(log.echoed, ["before", "after"]);
+});
+
+Deno.test("F01: what a relay has from before a restart does not run when the connection comes back either", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using peer = await RawPeer.open(relay);
+  const start = () => serve(() => fixtureServer(log), { signer, ...network(relay) });
+  const wrapped = async (id: number, text: string, created_at: number) =>
+    peer.wrap(
+      await peer.message(signer.pubkey, echo(id, text), { created_at }),
+      signer.pubkey,
+      1059,
+    );
+  const [ran, early] = [await wrapped(1, "ran", now()), await wrapped(2, "early", now() + 60)];
+  {
+    await using _first = await start();
+    for (const wrap of [ran, early]) peer.publish(wrap);
+    await until("the first life runs both", () => log.echoed.length === 2);
+  }
+  // The start misses one of them, as where the relay has more than it sends at once.
+  relay.faults.set({ onDelivery: ({ event }) => event.id === ran.id ? "drop" : "pass" });
+  await using _second = await start();
+  relay.faults.clear();
+  const before = relay.connectionCount;
+  relay.faults.closeConnections();
+  await until("the server is back", () => {
+    return relay.connectionCount > before && relay.subscriptions.length === 2;
+  });
+  await using again = await RawPeer.open(relay, peer.signer);
+  again.publish(await wrapped(3, "later", now()));
+  await until("a later one runs", () => log.echoed.length > 2);
+  assertEquals(log.echoed, ["ran", "early", "later"]);
+});
+
+Deno.test("F15: a relay that passes new messages off as stored ones suppresses nothing that another delivers", async () => {
+  const log = emptyLog();
+  await using honest = new MemoryRelay({ url: "wss://honest.test" });
+  await using hostile = new MemoryRelay({ url: "wss://hostile.test" });
+  hostile.faults.set({ withholdEose: true });
+  const webSocket = (url: string) => (url === honest.url ? honest : hostile).webSocket(url);
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    relays: [hostile.url, honest.url],
+    pool: { ...network(honest).pool, webSocket },
+  });
+  await using peer = await RawPeer.open(honest);
+  await until("both are subscribed", () => hostile.subscriptions.length > 0);
+  const wrap = peer.wrap(await peer.message(server.publicKey, echo(1, "x")), server.publicKey);
+  hostile.deliver(wrap);
+  hostile.faults.notice("delivered");
+  await until("it has arrived", () => {
+    return server.pool.snapshot().some(({ lastNotice }) => lastNotice === "delivered");
+  });
+  peer.publish(wrap);
+  await until("it runs", () => log.echoed.length === 1);
+});
+
+Deno.test("F01: with a memory, what ran before a restart does not run again by any way, and slow clocks are heard at once", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using peer = await RawPeer.open(relay);
+  const kept = new Map<string, number>();
+  const replayMemory = {
+    load: () => ({ events: [...kept] }),
+    add: (id: string, createdAt: number) => void kept.set(id, createdAt),
+    forget: () => {},
+  };
+  const start = () => serve(() => fixtureServer(log), { signer, replayMemory, ...network(relay) });
+  const minutesAgo = { created_at: now() - 240 };
+  const ran = await peer.message(signer.pubkey, echo(1, "before"), minutesAgo);
+  {
+    await using _first = await start();
+    peer.publish(peer.wrap(ran, signer.pubkey));
+    await until("the first life runs it", () => log.echoed.length === 1);
+  }
+  await using _second = await start();
+  // Whoever has seen it may publish it once more: live, and in any wrap.
+  for (const kind of [1059, 21059] as const) peer.publish(peer.wrap(ran, signer.pubkey, kind));
+  peer.publish(ran);
+  const slow = await peer.message(signer.pubkey, echo(2, "slow clock"), minutesAgo);
+  peer.publish(peer.wrap(slow, signer.pubkey));
+  await until("the other message runs", () => log.echoed.length > 1);
+  assertEquals(log.echoed, ["before", "slow clock"]);
 });
 
 Deno.test("F04: who spoke encrypted is answered encrypted, also when the same key speaks plain meanwhile (SPEC-3, CEP4-3)", async () => {
@@ -421,4 +508,263 @@ Deno.test("F15: a message that two relays deliver runs once, in every mode", asy
     await session.client.ping();
   }
   assertEquals(log.echoed, ["by two relays, optional", "by two relays, disabled"]);
+});
+
+Deno.test("NostrServerTransport.close() while it starts leaves nothing that listens", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const starting = assertRejects(() => transport.start(), SessionError, "while it was starting");
+  await transport.close();
+  await starting;
+  await until("the relay has no connection left", () => relay.openConnectionCount === 0);
+});
+
+Deno.test("F09: initialize over and over does not open more sessions than a server has room for", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxSessions: 3 },
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  const rounds = 6;
+  for (let round = 0; round < rounds; round++) {
+    const params = {
+      protocolVersion: "2025-06-18",
+      capabilities: {},
+      clientInfo: { name: "greedy", version: "1" },
+    };
+    const initialize = { jsonrpc: "2.0", id: `i${round}`, method: "initialize", params };
+    peer.publish(await peer.message(server.publicKey, initialize));
+    const slow = {
+      jsonrpc: "2.0",
+      id: `s${round}`,
+      method: "tools/call",
+      params: { name: "slow" },
+    };
+    peer.publish(await peer.message(server.publicKey, slow));
+  }
+  await until("every call runs", () => log.started === rounds);
+  const answers = peer.received.map(({ content }) => JSON.parse(content));
+  assertEquals(answers.filter(({ result }) => result !== undefined).length, 3);
+  const refused = answers.filter(({ error }) => error !== undefined);
+  assertEquals(refused.map(({ id }) => id), ["i3", "i4", "i5"]);
+  assertStringIncludes(refused[0].error.message, "earlier sessions");
+});
+
+Deno.test("F09: what waits for authorization is bounded, for each client", async () => {
+  await using relay = new MemoryRelay();
+  let asked = 0;
+  const verdict = Promise.withResolvers<boolean>();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxQueued: 4 },
+    access: {
+      authorize: () => {
+        asked += 1;
+        return verdict.promise;
+      },
+      answerRefused: true,
+    },
+    ...network(relay),
+  });
+  await using peer = await RawPeer.open(relay);
+  for (let id = 0; id < 10; id++) {
+    peer.publish(await peer.message(server.publicKey, { jsonrpc: "2.0", id, method: "ping" }));
+  }
+  await until("what is too much is refused", () => peer.received.length === 6);
+  assertEquals(asked, 1);
+  verdict.resolve(true);
+  await until("what waited is answered", () => peer.received.length === 10);
+  assertEquals(asked, 4);
+});
+
+Deno.test("F09: NostrServerTransport takes no more subscriptions of a client than its bound", async () => {
+  await using relay = new MemoryRelay();
+  const transport = new NostrServerTransport({
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const subscribed: string[] = [];
+  transport.onmessage = (message) => {
+    if (message.method !== "resources/subscribe") return;
+    subscribed.push(message.params.uri);
+    void transport.send({ jsonrpc: "2.0", id: message.id, result: {} });
+  };
+  await transport.start();
+  const { publicKey } = transport.server!;
+  await using peer = await RawPeer.open(relay);
+  const subscribe = async (id: number, uri: string) =>
+    peer.publish(
+      await peer.message(publicKey, {
+        jsonrpc: "2.0",
+        id,
+        method: "resources/subscribe",
+        params: { uri },
+      }),
+    );
+  for (let id = 0; id < 258; id++) await subscribe(id, `test://${id}`);
+  await subscribe(258, "test://0"); // which it has
+  await subscribe(259, `test://${"x".repeat(5_000)}`);
+  await until("all are answered", () => peer.received.length === 260, 10_000);
+  const refused = peer.received.map(({ content }) => JSON.parse(content)).filter(({ error }) =>
+    error
+  );
+  assertEquals(refused.map(({ id }) => id).sort(), [256, 257, 259]);
+  assertEquals(subscribed.length, 257);
+  await transport.close();
+});
+
+Deno.test("F04: what a server says unasked stays encrypted, though the client's key speaks plain meanwhile", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const secret = await peer.message(server.publicKey, echo(1, "secret"));
+  peer.publish(peer.wrap(secret, server.publicKey));
+  await until("the encrypted one is answered", () => peer.received.length === 1);
+  peer.publish(await peer.message(server.publicKey, echo(2, "open")));
+  await until("the plain one is answered", () => peer.received.length === 2);
+  const [encrypted] = sessions;
+  assertEquals(encrypted?.encrypted, true);
+  await encrypted.send({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
+  await until("the notification comes", () => peer.received.length === 3);
+  assertEquals(peer.received[2]?.kind, 21059);
+});
+
+Deno.test("F05: progress of a request that nobody waits for is not sent", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const asked = await peer.message(server.publicKey, echo(1, "x"));
+  peer.publish(asked);
+  await until("the answer comes", () => peer.received.length === 1);
+  for (const progressToken of [asked.id, 1]) {
+    const params = { progressToken, progress: 1 };
+    await sessions[0]?.send({ jsonrpc: "2.0", method: "notifications/progress", params });
+  }
+  peer.publish(await peer.message(server.publicKey, echo(2, "y")));
+  await until("the second answer comes", () => peer.received.length === 2);
+  assertEquals(JSON.parse(peer.received[1]!.content).id, 2);
+});
+
+Deno.test("F38: second deliveries and what is for others cost no cryptography", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  let opened = 0;
+  const counting = {
+    getPublicKey: () => signer.getPublicKey(),
+    signEvent: signer.signEvent.bind(signer),
+    nip44: {
+      encrypt: signer.nip44.encrypt.bind(signer.nip44),
+      decrypt: (peer: string, payload: string) => {
+        opened += 1;
+        return signer.nip44.decrypt(peer, payload);
+      },
+    },
+  };
+  await using server = await serve(() => fixtureServer(), { signer: counting, ...network(relay) });
+  relay.faults.set({ ignoreTagFilters: true });
+  await using peer = await RawPeer.open(relay);
+  const inner = await peer.message(server.publicKey, echo(1, "x"));
+  const wrap = peer.wrap(inner, server.publicKey);
+  for (let copy = 0; copy < 3; copy++) relay.deliver(wrap);
+  const stranger = PrivateKeySigner.generate().pubkey;
+  peer.publish(peer.wrap(await peer.message(stranger, echo(2, "y")), stranger));
+  const last = peer.wrap(await peer.message(server.publicKey, echo(3, "z")), server.publicKey);
+  peer.publish(last);
+  await until("both are answered", () => {
+    return peer.received.filter(({ tags }) => tags[0]?.[1] === peer.pubkey).length === 2;
+  });
+  assertEquals(opened, 2);
+});
+
+Deno.test("F37: server and client talk on a relay that gives nobody stored gift wraps", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ refuseSubscriptions: { reason: "restricted: not 1059", kinds: [1059] } });
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  assertEquals((await session.client.listTools()).tools.length, 5);
+});
+
+Deno.test("F05: a cancellation reaches only the call of its client, where two use the same id", async () => {
+  for (const shared of [false, true]) {
+    const log = emptyLog();
+    await using relay = new MemoryRelay();
+    const options = { signer: PrivateKeySigner.generate(), ...network(relay) };
+    const mcp = fixtureServer(log);
+    const server = shared ? undefined : await serve(() => fixtureServer(log), options);
+    if (shared) await mcp.connect(new NostrServerTransport(options));
+    const to = options.signer.pubkey;
+    await using one = await RawPeer.open(relay);
+    await using two = await RawPeer.open(relay);
+    const slow = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "slow" } };
+    for (const peer of [one, two]) peer.publish(await peer.message(to, slow));
+    await until("both work", () => log.started === 2);
+    const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
+    one.publish(await one.message(to, cancel));
+    await until("one is cancelled", () => log.cancelled === 1);
+    one.publish(await one.message(to, { ...cancel, params: { requestId: 1, reason: "again" } }));
+    one.publish(await one.message(to, echo(2, "after it")));
+    await until("it is heard", () => one.received.length === 1);
+    assertEquals(log.cancelled, 1);
+    two.publish(await two.message(to, cancel));
+    await until("the other is cancelled by its own client", () => log.cancelled === 2);
+    await server?.close();
+    await mcp.close();
+  }
+});
+
+Deno.test("F21: what a client has not declared is answered at once, and what every client answers goes out", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  const answers: unknown[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return {
+      connect: () => {
+        session.onmessage = (message) => "method" in message || answers.push(message);
+        return session.start();
+      },
+      close: () => Promise.resolve(),
+    };
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const params = { capabilities: { roots: {} } };
+  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params };
+  peer.publish(await peer.message(server.publicKey, initialize));
+  await until("there is a session", () => sessions.length === 1);
+  for (const method of ["sampling/createMessage", "elicitation/create"]) {
+    answers.length = 0;
+    await sessions[0]!.send({ jsonrpc: "2.0", id: method, method });
+    await until("it is answered", () => answers.length === 1);
+    const [{ id, error }] = answers as [{ id: string; error: { code: number } }];
+    assertEquals([id, error.code], [method, -32601]);
+  }
+  assertEquals(peer.received, []);
+  answers.length = 0;
+  for (const [index, method] of ["roots/list", "ping", "x/unknown"].entries()) {
+    await sessions[0]!.send({ jsonrpc: "2.0", id: method, method });
+    await until("it comes", () => peer.received.length === index + 1);
+    const question = JSON.parse(peer.received[index]!.content);
+    assertEquals(question.method, method);
+    const answer = { jsonrpc: "2.0", id: question.id, result: { of: method } };
+    peer.publish(await peer.message(server.publicKey, answer));
+    await until("it is answered", () => answers.length === index + 1);
+    assertEquals(answers[index], { jsonrpc: "2.0", id: method, result: { of: method } });
+  }
 });

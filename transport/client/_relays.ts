@@ -68,8 +68,11 @@ export async function meetServer(sources: RelaySources): Promise<RelayPool> {
   async function listedRelays(): Promise<readonly (readonly string[])[]> {
     if (bootstrap.length === 0) return [];
     const { signal, engine } = sources;
-    await using pool = new RelayPool(bootstrap, sources.poolOptions);
-    const relays = (await fetchRelayList(pool, server, { signal, engine }))?.relays ?? [];
+    // Not `await using`: Node 22 and some browsers can't read it.
+    const pool = new RelayPool(bootstrap, sources.poolOptions);
+    const list = await fetchRelayList(pool, server, { signal, engine })
+      .finally(() => pool.close());
+    const relays = list?.relays ?? [];
     // The unmarked relays are the server's usual ones; the others count only where those can't be reached.
     const unmarked = relays.filter(isUnmarked).map(({ url }) => url);
     return [unmarked, relays.map(({ url }) => url)];

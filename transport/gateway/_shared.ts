@@ -49,6 +49,8 @@ export interface SharedUpstreamOptions {
   readonly restart?: RestartOptions;
   /** How long a start may take, handshake included, in milliseconds. */
   readonly startTimeoutMs: number;
+  /** Resources that one client may subscribe to at the same time. */
+  readonly maxSubscriptions: number;
   /** The clock, in milliseconds. */
   readonly now: () => number;
   /** Told when the server is up again. */
@@ -79,6 +81,7 @@ export class SharedUpstream {
     this.#options = options;
     this.#backoff = new Backoff(options.restart);
     this.hub = new SessionHub({
+      maxSubscriptions: options.maxSubscriptions,
       onMessage: (message) => this.#fromSession(message),
       onError: (error) => logger.debug("a client could not be reached: {error}", { error }),
     });

@@ -61,15 +61,14 @@ export class Readiness {
     const failures = connections.map((connection) => (
       { url: connection.url, reason: connection.describeUnready() }
     ));
-    this.fail(
-      connections.some((connection) => connection.isOpen)
-        ? new RelayError(
-          "SUBSCRIPTION_REFUSED",
-          `no relay granted the subscriptions ${when}`,
-          failures,
-        )
-        : new RelayError("RELAY_UNREACHABLE", `no relay could be reached ${when}`, failures),
-    );
+    if (connections.some((connection) => connection.isRefused)) {
+      const what = `no relay granted the subscriptions ${when}`;
+      return this.fail(new RelayError("SUBSCRIPTION_REFUSED", what, failures));
+    }
+    const what = connections.some((connection) => connection.isOpen)
+      ? `no relay answered the subscriptions ${when}`
+      : `no relay could be reached ${when}`;
+    this.fail(new RelayError("RELAY_UNREACHABLE", what, failures));
   }
 
   #end(): void {

@@ -31,6 +31,7 @@ export class Subscription implements LinkMember, RequestSink {
   #authRetried = false;
   #eose = false;
   #refusal: string | undefined;
+  #closedByRelay = false;
   /** Until when nothing can have been missed, by the pool's clock, milliseconds. */
   #coveredUntil: number;
 
@@ -64,6 +65,11 @@ export class Subscription implements LinkMember, RequestSink {
     return this.#state === "live" ? 0 : this.#backoff.failures;
   }
 
+  /** Whether the relay has said no, and not only nothing. */
+  get isRefused(): boolean {
+    return this.#closedByRelay;
+  }
+
   /** Why the relay does not deliver, in words. */
   get problem(): string {
     return this.#refusal ?? "the relay has not answered the subscription";
@@ -80,6 +86,7 @@ export class Subscription implements LinkMember, RequestSink {
   onOpen(): void {
     this.#authRetried = false;
     this.#refusal = undefined;
+    this.#closedByRelay = false;
     this.#ask();
   }
 
@@ -125,6 +132,7 @@ export class Subscription implements LinkMember, RequestSink {
   /** The relay refused the subscription, or ended it. */
   onClosed(reason: string): void {
     if (this.#state === "live") this.#coveredUntil = this.#link.settings.now();
+    this.#closedByRelay = true;
     const needsAuth = reason.startsWith("auth-required:") && !this.#authRetried;
     this.#refuse(`CLOSED ${reason}`, needsAuth);
     this.#handlers.onClosed?.(this.#link.url, reason);

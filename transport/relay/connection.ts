@@ -104,6 +104,11 @@ export class RelayConnection implements RelayLink {
     return failures >= HOPELESS_AFTER;
   }
 
+  /** Whether the relay has refused an essential subscription, and not only kept silent. */
+  get isRefused(): boolean {
+    return this.isOpen && this.#blocking()?.isRefused === true;
+  }
+
   /** When the relay's last frame came, by the pool's clock, milliseconds. */
   get lastHeardAt(): number {
     return this.#line.lastHeardAt;

@@ -97,7 +97,7 @@ export class RelayPool implements AsyncDisposable {
    * Waits until one relay is open and has granted the essential subscriptions. Gives up at the
    * deadline, or when every relay has failed three times in a row.
    * @param options When to give up; by default after `connectTimeoutMs`.
-   * @throws {RelayError} RELAY_UNREACHABLE or SUBSCRIPTION_REFUSED with the reason of each relay;
+   * @throws {RelayError} RELAY_UNREACHABLE, or SUBSCRIPTION_REFUSED when one refused, with the reason of each relay;
    *   CLOSED when the pool is closed.
    */
   async ready(options: WaitOptions = {}): Promise<void> {

@@ -14,6 +14,7 @@ import {
   isResponse,
   METHOD_NOT_FOUND,
   progressOf,
+  SERVER_ERROR,
 } from "../wire/message.ts";
 import type { Session } from "./session.ts";
 
@@ -29,7 +30,12 @@ export interface SessionHubOptions {
   readonly onMessage: (message: JsonRpcMessage, session?: Session) => void;
   /** Called for faults of one session. */
   readonly onError?: (error: Error) => void;
+  /** Resources that one client may subscribe to at the same time. */
+  readonly maxSubscriptions: number;
 }
+
+/** A longer URI is nobody's resource, in UTF-16 code units. */
+const MAX_URI_LENGTH = 4_096;
 
 /** Routes between the sessions of a listener and one MCP server. */
 export class SessionHub {
@@ -42,6 +48,8 @@ export class SessionHub {
   readonly #questions = new Map<RequestId, Session>();
   /** Who wants to hear of which resource. */
   readonly #subscribers = new Map<string, Set<Session>>();
+  /** What each of them wants to hear of. */
+  readonly #subscribed = new WeakMap<Session, Set<string>>();
   #asked = 0;
 
   /** @param options Where messages go. */
@@ -123,6 +131,13 @@ export class SessionHub {
 
   #receive(message: JsonRpcMessage, session: Session): void {
     if (isRequest(message)) {
+      if (this.#isOneTooMany(message, session)) {
+        void session.send(
+          errorResponse(message.id, SERVER_ERROR, "Refused: too many subscriptions"),
+        )
+          .catch((error) => this.#options.onError?.(asError(error)));
+        return;
+      }
       if (this.#keepsSubscription(message, session)) {
         void session.send({ jsonrpc: "2.0", id: message.id, result: {} })
           .catch((error) => this.#options.onError?.(asError(error)));
@@ -138,6 +153,15 @@ export class SessionHub {
     this.#options.onMessage(message, session);
   }
 
+  #isOneTooMany({ method, params }: JsonRpcRequest, session: Session): boolean {
+    const uri = params?.uri;
+    if (method !== "resources/subscribe" || typeof uri !== "string") return false;
+    if (uri.length > MAX_URI_LENGTH) return true;
+    const held = this.#subscribed.get(session);
+    return held !== undefined && !held.has(uri) &&
+      held.size >= this.#options.maxSubscriptions;
+  }
+
   /** Keeps the books on `resources/subscribe`; true when an `unsubscribe` must not reach the server, since others still listen. */
   #keepsSubscription({ method, params }: JsonRpcRequest, session: Session): boolean {
     const uri = params?.uri;
@@ -145,8 +169,10 @@ export class SessionHub {
     const subscribers = this.#subscribers.get(uri);
     if (method === "resources/subscribe") {
       this.#subscribers.set(uri, (subscribers ?? new Set()).add(session));
+      this.#subscribed.set(session, (this.#subscribed.get(session) ?? new Set()).add(uri));
     } else if (method === "resources/unsubscribe" && subscribers !== undefined) {
       subscribers.delete(session);
+      this.#subscribed.get(session)?.delete(uri);
       if (subscribers.size > 0) return true;
       this.#subscribers.delete(uri);
     }

@@ -28,6 +28,7 @@ import {
   supportTags,
 } from "./modes.ts";
 import { Outbox } from "./outbox.ts";
+import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
 import { ServerSession } from "./server_session.ts";
 import type { Session } from "./session.ts";
@@ -39,6 +40,9 @@ const SWEEP_MS = 60_000;
 
 /** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
 const REFUSALS_PER_SECOND = 20;
+
+/** Earlier sessions of one client whose requests are still worked on; with more, it has to wait. */
+const MAX_DRAINING = 4;
 
 /** Options of {@linkcode listen}. */
 export interface ListenOptions extends Features {
@@ -73,6 +77,12 @@ export interface ListenOptions extends Features {
    * @default {false}
    */
   readonly injectClientPubkey?: boolean;
+  /**
+   * Keeps which messages have run beyond the life of the process. Without it,
+   * what a relay has in store from before the start is not run; a message of
+   * the last minutes that somebody publishes once more after a restart is.
+   */
+  readonly replayMemory?: ReplayMemory;
   /** Adds to results before they are sent, and tags to the events that carry them. */
   readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
@@ -149,9 +159,12 @@ class RelayListener implements Listener {
   readonly #sessions = new Map<string, ServerSession>();
   readonly #draining = new Map<string, Set<ServerSession>>();
   readonly #unaccepted: ServerSession[] = [];
-  readonly #authorizing = new Map<string, Promise<void>>();
+  readonly #authorizing = new Map<string, { settled: Promise<void>; messages: number }>();
+  #unauthorized = 0;
+  #drainingCount = 0;
   readonly #refusals: RateLimiter;
   readonly #budget: ByteBudget;
+  readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -178,6 +191,7 @@ class RelayListener implements Listener {
       publicKey,
       modes,
       limits,
+      replayMemory: options.replayMemory,
       onMessage: (inbound) => this.#receive(inbound),
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
@@ -223,22 +237,32 @@ class RelayListener implements Listener {
   #receive(inbound: Inbound): void {
     const peer = inbound.event.pubkey;
     const waiting = this.#authorizing.get(peer);
+    const { maxQueued, maxUnverified } = this.#parts.limits;
+    if ((waiting?.messages ?? 0) >= maxQueued || this.#unauthorized >= maxUnverified) {
+      if (this.#parts.access.answerRefused) this.#refuse(inbound, "Too many messages at once");
+      return;
+    }
     const verdict = waiting === undefined
       ? this.#parts.access.allows(peer, inbound.message)
-      : waiting.then(() => this.#parts.access.allows(peer, inbound.message));
+      : waiting.settled.then(() => this.#parts.access.allows(peer, inbound.message));
     if (typeof verdict === "boolean") {
       this.#settle(inbound, verdict);
       return;
     }
     // A slow authorization holds up the client concerned and nobody else.
-    const settled = verdict.catch((error) => {
+    const queue = waiting ?? { settled: Promise.resolve(), messages: 0 };
+    queue.messages += 1;
+    this.#unauthorized += 1;
+    this.#authorizing.set(peer, queue);
+    queue.settled = verdict.catch((error) => {
       logger.error("authorize failed, so the message is refused: {error}", { error });
       return false;
     }).then((allowed) => {
-      if (this.#authorizing.get(peer) === settled) this.#authorizing.delete(peer);
+      queue.messages -= 1;
+      this.#unauthorized -= 1;
+      if (queue.messages === 0) this.#authorizing.delete(peer);
       if (!this.#stop.signal.aborted) this.#settle(inbound, allowed);
     });
-    this.#authorizing.set(peer, settled);
   }
 
   #settle(inbound: Inbound, allowed: boolean): void {
@@ -261,8 +285,12 @@ class RelayListener implements Listener {
 
   /** Opens a session, in the place of one that the client has left where there is one. */
   #open(key: string, inbound: Inbound, replaces: boolean): ServerSession | undefined {
-    if (replaces) this.#retire(key);
-    else if (!this.#makeRoom()) {
+    if (replaces) {
+      if (!this.#retire(key)) {
+        this.#refuse(inbound, "Too many requests of earlier sessions are unanswered");
+        return undefined;
+      }
+    } else if (!this.#makeRoom()) {
       this.#refuse(inbound, "Server is full: too many clients, try again later");
       return undefined;
     }
@@ -277,6 +305,7 @@ class RelayListener implements Listener {
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
       budget: this.#budget,
+      total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       now: this.#now,
       onEnded: () => this.#forget(key, session),
@@ -287,26 +316,37 @@ class RelayListener implements Listener {
     return session;
   }
 
-  #retire(key: string): void {
+  /** Takes a client's session out of use; false when too many of its earlier ones still have work to do. */
+  #retire(key: string): boolean {
     const session = this.#sessions.get(key);
-    if (session === undefined) return;
-    this.#sessions.delete(key);
+    if (session === undefined) return true;
     const draining = this.#draining.get(key) ?? new Set();
+    if (!session.idle && (draining.size >= MAX_DRAINING || this.#isFull)) return false;
+    this.#sessions.delete(key);
     this.#draining.set(key, draining.add(session));
+    this.#drainingCount += 1;
     session.drain();
+    return true;
+  }
+
+  get #isFull(): boolean {
+    return this.#sessions.size + this.#drainingCount >= this.#parts.limits.maxSessions;
   }
 
   #forget(key: string, session: ServerSession): void {
     if (this.#sessions.get(key) === session) this.#sessions.delete(key);
     const draining = this.#draining.get(key);
-    if (draining?.delete(session) && draining.size === 0) this.#draining.delete(key);
+    if (draining?.delete(session)) {
+      this.#drainingCount -= 1;
+      if (draining.size === 0) this.#draining.delete(key);
+    }
     const waiting = this.#unaccepted.indexOf(session);
     if (waiting >= 0) this.#unaccepted.splice(waiting, 1);
   }
 
   /** Whether there is room for one more client; the idle session unused for the longest time makes it. */
   #makeRoom(): boolean {
-    if (this.#sessions.size < this.#parts.limits.maxSessions) return true;
+    if (!this.#isFull) return true;
     let oldest: ServerSession | undefined;
     for (const session of this.#sessions.values()) {
       if (session.idle && (oldest === undefined || session.usedAt < oldest.usedAt)) {

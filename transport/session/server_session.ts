@@ -14,8 +14,8 @@ import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { CvmError, type ErrorCode, SessionError } from "../../errors.ts";
 import type { ByteBudget } from "../transfer/limits.ts";
-import { type OpenStream, RequestStream } from "../transfer/open_stream.ts";
-import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
+import type { OpenStream } from "../transfer/open_stream.ts";
+import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type {
   JsonRpcMessage,
@@ -41,13 +41,14 @@ import {
 } from "../wire/message.ts";
 import { hasSupportFlag, type Tags } from "../wire/tags.ts";
 import { ClientFeatures } from "./_client_features.ts";
+import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
-import { type RequestInFlight, RequestsInFlight } from "./_requests_in_flight.ts";
+import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
 import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
-import { chooseReplyWrap, type Features, type Modes } from "./modes.ts";
-import type { Envelope, Outbox } from "./outbox.ts";
+import type { Features, Modes } from "./modes.ts";
+import type { Outbox } from "./outbox.ts";
 import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 import type { RequestContext, Session } from "./session.ts";
 
@@ -81,6 +82,8 @@ export interface ServerSessionOptions {
   readonly injectClientPubkey: boolean;
   /** The memory for parts of messages and for streams, of all clients. */
   readonly budget: ByteBudget;
+  /** The requests in flight of all clients. */
+  readonly total: RequestTotal;
   /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
   readonly onAssembled: (inbound: Inbound) => void;
   /** The clock, in milliseconds. */
@@ -101,14 +104,13 @@ export class ServerSession implements Session {
 
   readonly #options: ServerSessionOptions;
   readonly #client: ClientFeatures;
+  readonly #to: Correspondent;
   readonly #ended = new AbortController();
-  readonly #inFlight = new RequestsInFlight();
+  readonly #inFlight: RequestsInFlight;
   readonly #questions: Questions;
   readonly #rate: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
   readonly #queue: JsonRpcMessage[] = [];
-  #lastWrap: GiftWrapKind | undefined;
-  #introduced = false;
   #started = false;
   #draining = false;
   #usedAt: number;
@@ -124,15 +126,17 @@ export class ServerSession implements Session {
     this.sessionId = sessionId;
     this.encrypted = first.wrapKind !== undefined;
     this.#client = new ClientFeatures(first);
+    this.#to = new Correspondent({ ...options, peer: this.peer, client: this.#client });
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
+    this.#inFlight = new RequestsInFlight(options.total);
     this.#questions = new Questions(limits.maxInFlight);
     this.#transfers = new Transfers({
       limits,
       budget,
-      onMessage: (message, last) => this.#guard(() => options.onAssembled({ ...last, message })),
+      onMessage: (message, last) => options.onAssembled({ ...last, message }),
       reply: (frame, { wrapKind }) => {
-        this.#post(frame, { tags: this.#introduction(), asked: wrapKind })
+        this.#to.post(frame, { tags: this.#to.introduction(), asked: wrapKind })
           .catch((error) => this.#report(error));
       },
     });
@@ -178,14 +182,16 @@ export class ServerSession implements Session {
 
   openStream(requestId: RequestId): OpenStream {
     const request = this.#inFlight.get(requestId);
-    if (request === undefined) throw noStream("the request is not in flight");
-    return this.#streamOf(request);
+    if (request === undefined) {
+      throw new SessionError("STREAM_UNAVAILABLE", "the request is not in flight");
+    }
+    return request.stream ??= this.#to.openStream(request);
   }
 
   /** Starts to deliver messages, first those that have been waiting. */
   start(): Promise<void> {
     this.#started = true;
-    for (const message of this.#queue.splice(0)) this.onmessage?.(message);
+    for (const message of this.#queue.splice(0)) this.#handOn(message);
     return Promise.resolve();
   }
 
@@ -196,9 +202,9 @@ export class ServerSession implements Session {
   receive(inbound: Inbound): void {
     const { event, message, wrapKind } = inbound;
     if (this.#ended.signal.aborted) return;
-    const { now, limits } = this.#options;
+    const { now, limits, total } = this.#options;
     this.#usedAt = now();
-    this.#lastWrap = wrapKind;
+    this.#to.heard(wrapKind);
     this.#client.learn(inbound);
     const frame = frameOf(message);
     // Frames of a transfer that was let in are bounded by its size.
@@ -207,6 +213,8 @@ export class ServerSession implements Session {
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
       : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
       ? `more than ${limits.maxInFlight} requests at the same time`
+      : isRequest(message) && total.count >= limits.maxTotalInFlight
+      ? `more than ${limits.maxTotalInFlight} requests of all clients at the same time`
       : undefined;
     if (refusal !== undefined) {
       if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);
@@ -286,7 +294,7 @@ export class ServerSession implements Session {
 
   #receiveNotification(notification: JsonRpcNotification): void {
     const cancelled = cancelledRequestOf(notification);
-    if (cancelled === undefined) return this.#deliver(notification);
+    if (cancelled === undefined) return this.#deliver(withoutClaims(notification));
     const request = this.#inFlight.withId(cancelled);
     if (request === undefined) {
       // The request may have come in parts and be whole, but not be here yet.
@@ -311,20 +319,21 @@ export class ServerSession implements Session {
   }
 
   #receiveFrame(frame: Frame, inbound: Inbound): void {
-    const wantsAccept = hasSupportFlag(inbound.event.tags) || !this.#introduced;
+    const wantsAccept = hasSupportFlag(inbound.event.tags) || !this.#to.hasIntroduced;
     const { oversizedTransfer = true } = this.#options.features;
     if (frame.profile === OVERSIZED_TRANSFER && oversizedTransfer) {
       this.#transfers.receive(frame, inbound, { wantsAccept });
     } else if (frame.profile === OPEN_STREAM) {
       const request = this.#inFlight.withToken(frame.token);
-      if (request === undefined || this.#whyNoStream(request) !== undefined) return;
-      this.#streamOf(request).receive(frame, { wantsAccept });
+      if (request === undefined || !this.#to.canStream(request)) return;
+      request.stream ??= this.#to.openStream(request);
+      request.stream.receive(frame, { wantsAccept });
     }
   }
 
   #deliver(message: JsonRpcMessage): void {
     if (this.#started) {
-      this.onmessage?.(message);
+      this.#handOn(message);
     } else if (this.#queue.length < this.#options.limits.maxQueued) {
       this.#queue.push(message);
     } else if (isRequest(message)) {
@@ -343,7 +352,7 @@ export class ServerSession implements Session {
     reason: string,
   ): void {
     const answer = errorResponse(request.id, SERVER_ERROR, `Refused: ${reason}`);
-    this.#post(answer, { tags: [["e", eventId]], asked }).catch((error) => this.#report(error));
+    this.#to.post(answer, { tags: [["e", eventId]], asked }).catch((error) => this.#report(error));
   }
 
   async #sendResponse(response: JsonRpcResponse): Promise<void> {
@@ -353,66 +362,23 @@ export class ServerSession implements Session {
       return;
     }
     const { eventId, id, method, wrapKind: asked } = request;
-    const transfer = this.#answerInParts(request);
+    const transfer = this.#to.answerInParts(request);
     request.answer = transfer ?? "sent";
     const decorated = decorateResponse(response, method, this.#options.decorateResult);
     try {
       await request.stream?.settle("error" in response || response.result.isError === true);
-      const tags: Tags = [["e", eventId], ...this.#introduction(), ...decorated.tags];
-      await this.#post({ ...decorated.response, id }, { tags, asked, transfer });
+      const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
+      const send = () => this.#to.post({ ...decorated.response, id }, { tags, asked, transfer });
+      await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
     } catch (error) {
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile, or the session has ended
       if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
       const refusal = errorResponse(id, INTERNAL_ERROR, undeliverable(error, transfer));
-      await this.#post(refusal, { tags: [["e", eventId]], asked });
+      await this.#to.post(refusal, { tags: [["e", eventId]], asked });
       this.#report(error);
     } finally {
       this.#inFlight.delete(request);
     }
-  }
-
-  /** How the answer to a request leaves should it be too large for one event; `undefined` when it can't. */
-  #answerInParts({ progressToken }: RequestInFlight): OutgoingTransfer | undefined {
-    const { features, limits } = this.#options;
-    const { takesTransfers } = this.#client;
-    if (features.oversizedTransfer === false || takesTransfers === false) return undefined;
-    if (progressToken === undefined) return undefined;
-    const isWelcome = takesTransfers ?? false;
-    return new OutgoingTransfer({ token: String(progressToken), isWelcome, limits });
-  }
-
-  #whyNoStream({ progressToken }: RequestInFlight): string | undefined {
-    if (this.#options.features.openStream === false) return "this server does not open streams";
-    if (progressToken === undefined || isTransferToken(progressToken)) {
-      return "the request has no progress token";
-    }
-    if (this.#client.takesStreams === false) return "the client has not said that it takes streams";
-    return undefined;
-  }
-
-  #streamOf(request: RequestInFlight): RequestStream {
-    const problem = this.#whyNoStream(request);
-    if (problem !== undefined) throw noStream(problem);
-    const { outbox, limits, budget, serverTags } = this.#options;
-    const { wrapKind: asked, progressToken } = request;
-    const token = String(progressToken);
-    const { takesStreams = false } = this.#client;
-    return request.stream ??= new RequestStream({
-      token,
-      isWelcome: takesStreams,
-      limits,
-      budget,
-      maxChunkBytes: () =>
-        outbox.chunkBytes(OPEN_STREAM, token, {
-          recipient: this.peer,
-          wrapKind: this.#replyWrap(asked),
-        }),
-      // A client that may not know that we stream is told, so as to accept this one.
-      send: (frame, frameType) => {
-        const introduces = frameType === "start" && !takesStreams;
-        return this.#post(frame, { tags: introduces ? serverTags : this.#introduction(), asked });
-      },
-    });
   }
 
   async #sendNotification(notification: JsonRpcNotification): Promise<void> {
@@ -423,26 +389,26 @@ export class ServerSession implements Session {
     }
     const token = progressOf(notification);
     if (token === undefined) {
-      if (!this.#draining) await this.#post(notification, { tags: this.#introduction() });
+      if (!this.#draining) await this.#to.post(notification, { tags: this.#to.introduction() });
       return;
     }
     const request = this.#inFlight.get(token);
     if (request?.progressToken === undefined) return; // answered, cancelled, or never asked for
     const { eventId, progressToken, wrapKind: asked } = request;
     const params = { ...notification.params, progressToken };
-    const tags: Tags = [["e", eventId], ...this.#introduction()];
-    await this.#post({ ...notification, params }, { tags, asked });
+    const tags: Tags = [["e", eventId], ...this.#to.introduction()];
+    await this.#to.post({ ...notification, params }, { tags, asked });
   }
 
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
     const missing = missingCapability(request, this.initializeParams);
     if (missing !== undefined) {
-      queueMicrotask(() => this.onmessage?.(missing));
+      queueMicrotask(() => this.#handOn(missing));
       return;
     }
     const id = this.#questions.add(request.id);
     try {
-      await this.#post({ ...request, id }, { tags: this.#introduction() });
+      await this.#to.post({ ...request, id }, { tags: this.#to.introduction() });
     } catch (error) {
       this.#questions.take(id);
       throw error;
@@ -452,48 +418,14 @@ export class ServerSession implements Session {
   async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
     for (const requestId of this.#questions.withdraw(withdrawn)) {
       const params = { ...notification.params, requestId };
-      await this.#post({ ...notification, params }, { tags: this.#introduction() });
+      await this.#to.post({ ...notification, params }, { tags: this.#to.introduction() });
     }
   }
 
-  /** Sends a message; `asked` is the gift wrap of the one that it belongs to, by default of the client's latest. */
-  async #post(
-    message: JsonRpcMessage,
-    { tags, asked = this.#lastWrap, transfer }: {
-      readonly tags: Tags;
-      readonly asked?: GiftWrapKind;
-      readonly transfer?: OutgoingTransfer;
-    },
-  ): Promise<void> {
-    const { outbox, serverTags } = this.#options;
-    const envelope: Envelope = {
-      recipient: this.peer,
-      tags,
-      // A client that may not know that we take transfers is told, so as to accept this one.
-      startTags: this.#client.takesTransfers
-        ? tags
-        : [...tags.filter(([name]) => name === "e"), ...serverTags],
-      wrapKind: this.#replyWrap(asked),
-      transfer,
-    };
-    const send = () => outbox.send(message, envelope);
-    await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
-  }
-
-  /** What the server says of itself, once a session (CEP-35). */
-  #introduction(): Tags {
-    if (this.#introduced) return [];
-    this.#introduced = true;
-    return this.#options.serverTags;
-  }
-
-  #replyWrap(asked: GiftWrapKind | undefined): GiftWrapKind | undefined {
-    return chooseReplyWrap(this.#options.modes, asked, this.#client.takesEphemeral);
-  }
-
-  #guard(work: () => void): void {
+  /** A fault of who takes a message ends nothing here. */
+  #handOn(message: JsonRpcMessage): void {
     try {
-      work();
+      this.onmessage?.(message);
     } catch (error) {
       this.#report(error);
     }
@@ -506,15 +438,11 @@ export class ServerSession implements Session {
 
 function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
   const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
-    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token"
+    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token, a short one"
     : "";
   return `The answer could not be delivered: ${error.message}${hint}`;
 }
 
 function closedError(peer: string): SessionError {
   return new SessionError("CLOSED", `the session of the client ${peer} has ended`);
-}
-
-function noStream(reason: string): SessionError {
-  return new SessionError("STREAM_UNAVAILABLE", `there can be no stream: ${reason}`);
 }

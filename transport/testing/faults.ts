@@ -39,6 +39,11 @@ export interface Refusal {
   /** Only events of these kinds, or subscriptions that ask for one of them. */
   readonly kinds?: readonly number[];
   /**
+   * Only frames of at least so many characters, as a relay with a limit does.
+   * @default {0}
+   */
+  readonly minLength?: number;
+  /**
    * Only while the client has not authenticated.
    * @default {false}
    */
@@ -62,6 +67,11 @@ export interface RelayFaultSettings {
   readonly latencyMs?: number;
   /** EOSE is never sent. */
   readonly withholdEose?: boolean;
+  /**
+   * EOSE waits for {@linkcode RelayFaults.release}; the subscription is granted. With kinds: only where a filter asks
+   * for one of them.
+   */
+  readonly holdEose?: boolean | readonly number[];
   /** OK is never sent; the event is taken and delivered. */
   readonly withholdOk?: boolean;
   /** OK waits for {@linkcode RelayFaults.release}; the event is taken and delivered. */
@@ -135,8 +145,15 @@ export class RelayFaults implements RelayEndpoint {
     this.#used = new Map();
   }
 
+  /** How many frames `"hold"`, `holdEose`, `holdOk` and `reverseEvery` hold back now. */
+  get held(): number {
+    let count = 0;
+    for (const connection of this.#connections) count += connection.held;
+    return count;
+  }
+
   /**
-   * Lets go of what `"hold"`, `holdOk` and `reverseEvery` hold back.
+   * Lets go of what `"hold"`, `holdEose`, `holdOk` and `reverseEvery` hold back.
    * @param options `reversed`: last to first.
    * @returns How many frames left.
    */
@@ -153,6 +170,16 @@ export class RelayFaults implements RelayEndpoint {
    */
   closeConnections(code: number = 1006, reason: string = ""): void {
     for (const connection of [...this.#connections]) connection.terminate(code, reason);
+  }
+
+  /**
+   * Leaves every open connection half-open for good: nothing that comes from the client is read and nothing is sent,
+   * until it closes. New connections work.
+   * @returns How many there were.
+   */
+  freezeConnections(): number {
+    for (const connection of this.#connections) connection.freeze();
+    return this.#connections.size;
   }
 
   /**

@@ -28,6 +28,9 @@ export class FaultyConnection implements RelayClientConnection {
   #held: string[] = [];
   #group: string[] = [];
   #closed = false;
+  #frozen = false;
+  /** The subscriptions that were asked for while `holdEose` named one of their kinds. */
+  readonly #lateIds = new Set<string>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Frames that wait for a timer: whichever fires takes the first, so they leave in order. */
   readonly #delayed: string[] = [];
@@ -64,14 +67,17 @@ export class FaultyConnection implements RelayClientConnection {
    * @param frame The frame.
    */
   receive(frame: string): void {
-    if (this.#closed) return;
-    const { halfOpen, refuseEvents, refuseSubscriptions, keepOldFilters } = this.#context
+    if (this.#closed || this.#frozen) return;
+    const { halfOpen, refuseEvents, refuseSubscriptions, keepOldFilters, holdEose } = this.#context
       .settings();
     if (halfOpen) return;
-    if (refuseEvents !== undefined || refuseSubscriptions !== undefined || keepOldFilters) {
+    if (refuseEvents || refuseSubscriptions || keepOldFilters || holdEose) {
       const message = parseMessage(frame);
-      if (message?.[0] === "EVENT" && this.#refuseEvent(message[1], refuseEvents)) return;
-      if (message?.[0] === "REQ" && this.#refuseSubscription(message, refuseSubscriptions)) return;
+      if (message?.[0] === "REQ") this.#noteLate(message, holdEose);
+      if (message?.[0] === "EVENT" && this.#refuseEvent(message[1], frame, refuseEvents)) return;
+      if (message?.[0] === "REQ" && this.#refuseSubscription(message, frame, refuseSubscriptions)) {
+        return;
+      }
       if (
         keepOldFilters && message?.[0] === "REQ" &&
         this.subscriptions.some(({ id }) => id === message[1])
@@ -80,6 +86,16 @@ export class FaultyConnection implements RelayClientConnection {
       }
     }
     this.#inner?.receive(frame);
+  }
+
+  /** How many frames are held back. */
+  get held(): number {
+    return this.#held.length + this.#group.length;
+  }
+
+  /** Reads and sends nothing any more. */
+  freeze(): void {
+    this.#frozen = true;
   }
 
   /** Sends a challenge. */
@@ -145,7 +161,7 @@ export class FaultyConnection implements RelayClientConnection {
    */
   emit(frame: string): void {
     const { halfOpen, latencyMs = 0 } = this.#context.settings();
-    if (this.#closed || halfOpen) return;
+    if (this.#closed || this.#frozen || halfOpen) return;
     if (latencyMs <= 0 && this.#timers.size === 0) return this.#context.send(frame);
     const nowMs = performance.now();
     this.#lastDueMs = Math.max(this.#lastDueMs, nowMs + latencyMs);
@@ -162,7 +178,10 @@ export class FaultyConnection implements RelayClientConnection {
     const settings = this.#context.settings();
     switch (frame.slice(2, 6)) {
       case "EOSE":
-        if (!settings.withholdEose) this.emit(frame);
+        if (settings.withholdEose) return;
+        if (settings.holdEose && this.#lateIds.has(String(JSON.parse(frame)[1]))) {
+          this.#held.push(frame);
+        } else this.emit(frame);
         return;
       case `OK",`:
         if (settings.withholdOk) return;
@@ -176,6 +195,15 @@ export class FaultyConnection implements RelayClientConnection {
       default:
         this.emit(frame);
     }
+  }
+
+  #noteLate(message: readonly unknown[], holdEose: RelayFaultSettings["holdEose"]): void {
+    const id = String(message[1]);
+    const late = Array.isArray(holdEose)
+      ? requestedKinds(message).some((kind) => holdEose.includes(kind))
+      : holdEose === true;
+    if (late) this.#lateIds.add(id);
+    else this.#lateIds.delete(id);
   }
 
   #deliver(frame: string, settings: RelayFaultSettings): void {
@@ -208,23 +236,30 @@ export class FaultyConnection implements RelayClientConnection {
     for (const each of group) this.emit(each);
   }
 
-  #refuseEvent(value: unknown, refusal: Refusal | undefined): boolean {
+  #refuseEvent(value: unknown, frame: string, refusal: Refusal | undefined): boolean {
     const kind = readField(value, "kind");
     const id = readField(value, "id");
-    if (!this.#applies(refusal, typeof kind === "number" ? [kind] : [])) return false;
+    if (!this.#applies(refusal, frame, typeof kind === "number" ? [kind] : [])) return false;
     this.#refuse(refusal, ["OK", id, false, refusal.reason]);
     return true;
   }
 
-  #refuseSubscription(message: readonly unknown[], refusal: Refusal | undefined): boolean {
-    const kinds = message.slice(2).flatMap((filter) => readField(filter, "kinds") ?? []);
-    if (!this.#applies(refusal, kinds)) return false;
+  #refuseSubscription(
+    message: readonly unknown[],
+    frame: string,
+    refusal: Refusal | undefined,
+  ): boolean {
+    if (!this.#applies(refusal, frame, requestedKinds(message))) return false;
     this.#refuse(refusal, ["CLOSED", message[1], refusal.reason]);
     return true;
   }
 
-  #applies(refusal: Refusal | undefined, kinds: readonly unknown[]): refusal is Refusal {
-    if (refusal === undefined) return false;
+  #applies(
+    refusal: Refusal | undefined,
+    frame: string,
+    kinds: readonly unknown[],
+  ): refusal is Refusal {
+    if (refusal === undefined || frame.length < (refusal.minLength ?? 0)) return false;
     if (refusal.untilAuthenticated && this.pubkeys.size > 0) return false;
     if (refusal.kinds !== undefined && !refusal.kinds.some((kind) => kinds.includes(kind))) {
       return false;
@@ -252,6 +287,11 @@ function parseMessage(frame: string): readonly unknown[] | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** The kinds that the filters of a REQ name. */
+function requestedKinds(message: readonly unknown[]): unknown[] {
+  return message.slice(2).flatMap((filter) => readField(filter, "kinds") ?? []);
 }
 
 function readField(value: unknown, name: string): unknown {

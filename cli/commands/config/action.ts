@@ -12,7 +12,7 @@ import { Output } from "../../output.ts";
 import { printConfig } from "../../print_config.ts";
 import { resolveSettings } from "../../settings.ts";
 import { settingNames } from "../../setting_names.ts";
-import { didYouMean } from "../../suggest.ts";
+import { didYouMean } from "../../suggestions.ts";
 import type { ConfigArguments, ConfigEditArguments } from "./command.ts";
 
 /** Does what was asked for. */

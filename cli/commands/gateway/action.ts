@@ -16,9 +16,14 @@ import { HttpUpstream } from "../../http_upstream.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { Output } from "../../output.ts";
-import { gatewayKeyFile, slugOf } from "../../paths.ts";
+import { ownCommand } from "../../own_command.ts";
+import { gatewayKeyFile, replayFile, slugOf } from "../../paths.ts";
+import { ReplayFile } from "../../replay_file.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import type { GatewayArguments } from "./command.ts";
+
+/** After so many milliseconds the user is told what is waited for. */
+const WAITING_MS = 4_000;
 
 /** Runs the gateway until it is stopped. */
 export async function runGateway(args: GatewayArguments, io: CliIo): Promise<void> {
@@ -28,33 +33,74 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const config = await loadConfig(io);
   const key = await loadOrCreateKey({
     file: args.keyFile,
-    defaultFile: await gatewayKeyFile(args.target, io.env),
+    defaultFile: () => gatewayKeyFile(args.target, io.env),
     io,
     passwordFile: args.passwordFile,
     connectTimeoutMs: args.connectTimeoutMs,
   });
-  if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
-  const { name, about, website, picture, encryption, giftWrap, perClient } = args;
+  if (key.warning !== undefined) await output.warn(key.warning);
+  using replayMemory = await openReplayFile(key, io, output);
+  const { name, about, website, picture, encryption, giftWrap, perClient, startTimeoutMs } = args;
   await using gateway = new McpGateway({
     signer: key.signer,
     relays: args.relay.length > 0 ? args.relay : config.relays ?? DEFAULT_RELAYS,
     pool: poolOptions(args),
     upstream,
     perClient,
+    startTimeoutMs,
     encryption,
     giftWrap,
     info: { name, about, website, picture },
+    replayMemory,
     access: allowed.length > 0 ? { allow: allowed } : {},
     announce: args.announce && { relayList: args.relayList ?? true },
     signal: io.signal,
   });
-  await gateway.start();
+  await startAloud(gateway, startTimeoutMs, output);
   await report(gateway, key, args, output);
   const watching = watch(gateway, output);
   await untilAborted(io.signal);
   await gateway.close();
   await watching;
   io.signal.throwIfAborted();
+}
+
+/** What the gateway has run before; without a place for that it runs all the same. */
+async function openReplayFile(
+  { signer }: StoredKey,
+  { env }: CliIo,
+  output: Output,
+): Promise<ReplayFile | undefined> {
+  const path = replayFile(signer.pubkey, env);
+  try {
+    if (path === undefined) throw new Error("neither XDG_CONFIG_HOME nor HOME is set");
+    return await ReplayFile.open(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    await output.warn(
+      `what ran is not kept, so messages of the last 5 minutes that somebody publishes once more may run again after a restart: ${reason}`,
+    );
+    return undefined;
+  }
+}
+
+/** Starts the gateway, and tells what it waits for when that takes long. */
+async function startAloud(
+  gateway: McpGateway,
+  startTimeoutMs: number,
+  output: Output,
+): Promise<void> {
+  const timer = setTimeout(() => {
+    const limit = `${startTimeoutMs / 1000} s (--start-timeout)`;
+    // Nothing is left to tell a failure to when standard error is gone.
+    output.note(`cvm: still waiting for the MCP server to answer initialize, at most ${limit}`)
+      .catch(() => undefined);
+  }, WAITING_MS);
+  try {
+    await gateway.start();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A key of the allowlist, checked before anything is started. */
@@ -83,6 +129,9 @@ async function prepareUpstream(
     if (url === null) throw new UsageError(`${command} is not a URL`);
     return () =>
       new HttpUpstream({ url, bearer: io.env.get("CVM_UPSTREAM_BEARER"), fetch: io.fetch });
+  }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(command)) {
+    throw new UsageError(`${command}: the URL of an MCP server begins with http:// or https://`);
   }
   const env = await childEnvironment({
     env: io.env,
@@ -114,7 +163,7 @@ async function report(
   const npub = formatNpub(gateway.publicKey);
   const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
   const entry = {
-    mcpServers: { [slugOf(args.target)]: { command: "cvm", args: ["proxy", nprofile] } },
+    mcpServers: { [slugOf(args.target)]: ownCommand(["proxy", nprofile]) },
   };
   const { announcement } = gateway;
   if (args.format !== "text") {

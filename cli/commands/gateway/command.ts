@@ -14,6 +14,7 @@ import {
   networkOptions,
   type OutputArguments,
   outputOptions,
+  seconds,
 } from "../../options.ts";
 
 /** What was said on the command line. */
@@ -44,6 +45,8 @@ export interface GatewayArguments extends NetworkArguments, OutputArguments {
   readonly cleanEnv: boolean;
   /** The child's working directory. */
   readonly cwd?: string;
+  /** How long the MCP server may take to start, in milliseconds. */
+  readonly startTimeoutMs: number;
   /** The command and its arguments, or one URL. */
   readonly target: readonly string[];
 }
@@ -109,6 +112,12 @@ export function gatewayCommand(): Parser<"sync", GatewayArguments, unknown> {
         cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
           description: message`The server's working directory.`,
         })),
+        startTimeoutMs: withDefault(
+          option("--start-timeout", seconds(), {
+            description: message`How long the server may take to start and to answer initialize.`,
+          }),
+          60_000,
+        ),
       }),
       networkOptions(),
       outputOptions(),
@@ -118,7 +127,13 @@ export function gatewayCommand(): Parser<"sync", GatewayArguments, unknown> {
             description:
               message`The command that starts the MCP server over stdio, with its arguments, after --; or the URL of a Streamable HTTP endpoint. CVM_UPSTREAM_BEARER may hold a token for it.`,
           }),
-          { min: 1 },
+          {
+            min: 1,
+            errors: {
+              tooFew:
+                message`Say after -- which command starts the MCP server, or give its http(s) URL.`,
+            },
+          },
         ),
       }),
     ),

@@ -6,6 +6,7 @@
 // @ts-types="@modelcontextprotocol/sdk/client"
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { McpSession } from "./mcp_session.ts";
+import { CvmError } from "../../../errors.ts";
 import { prepareConnection } from "../../connection.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
@@ -33,24 +34,35 @@ export async function runInspect(args: InspectArguments, io: CliIo): Promise<voi
   if (args.json !== undefined && what !== "call" && what !== "get") {
     throw new UsageError("--json holds the arguments of a call: use it with call or get");
   }
-  const connection = await prepareConnection(args, io);
+  // Who mistypes a key learns it within the connect timeout; a relay that takes nothing is blamed first.
+  const publishTimeoutMs = Math.min(args.timeoutMs, args.connectTimeoutMs);
+  const handshakeTimeoutMs = publishTimeoutMs + 250;
+  const connection = await prepareConnection(args, io, { handshakeTimeoutMs, publishTimeoutMs });
+  const output = new Output(io, args.format);
+  const { warning } = connection.key;
+  if (warning !== undefined) await output.warn(warning);
   const client = new Client({ name: "cvm-inspect", version: VERSION });
   const stop = () => void client.close();
   io.signal.addEventListener("abort", stop, { once: true });
+  // Without a handshake it is the first request that finds out that nobody is there.
+  const silence = Promise.withResolvers<never>();
+  silence.promise.catch(() => undefined); // told to who waits below, if anybody
+  client.onerror = (error) => {
+    if (error instanceof CvmError && error.code === "SERVER_NOT_ANSWERING") silence.reject(error);
+  };
   try {
     const started = performance.now();
     await client.connect(connection.transport, {
-      timeout: args.timeoutMs,
+      timeout: handshakeTimeoutMs + 1_000, // the transport knows more about the cause
       signal: io.signal,
     });
     const handshakeMs = performance.now() - started;
-    const output = new Output(io, args.format);
     const session = new McpSession(client, output, io, args.timeoutMs);
-    if (what === undefined) {
-      await overview({ client, session, connection, handshakeMs, output });
-    } else {
-      await session.run(what, words, args.json);
-    }
+    const work = what === undefined
+      ? overview({ client, session, connection, handshakeMs, output })
+      : session.run(what, words, args.json);
+    work.catch(() => undefined); // what fails because the server is silent has been said
+    await Promise.race([work, silence.promise]);
   } finally {
     io.signal.removeEventListener("abort", stop);
     await client.close();

@@ -14,6 +14,7 @@ import type { CliIo } from "../../io.ts";
 import {
   findKeyText,
   isBunker,
+  type KeyText,
   loadKey,
   privateKeyOf,
   readKeyFile,
@@ -93,10 +94,11 @@ async function formsOfOwnKey(
   io: CliIo,
 ): Promise<Record<string, string>> {
   const { keyFile: file, passwordFile, secret, relay } = args;
-  const sources = { file, defaultFile: clientKeyFile(io.env), io, passwordFile };
-  const found = file === "-"
-    ? { text: await readInput(io), source: "standard input" }
-    : await findKeyText(sources) ?? noKeyFile(file ?? sources.defaultFile);
+  const sources = { file, defaultFile: () => clientKeyFile(io.env), io, passwordFile };
+  const found: KeyText = file === "-"
+    ? { text: await readInput(io, "-"), source: "standard input" }
+    : await findKeyText(sources) ?? noKeyFile(file ?? clientKeyFile(io.env));
+  if (found.warning !== undefined) await new Output(io, args.format).warn(found.warning);
   if (isBunker(found) && !secret && file !== "-") {
     const stored = await loadKey(sources);
     if (stored === undefined) return noKeyFile(found.source);

@@ -22,7 +22,9 @@ export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
 
 /** Runs the proxy until standard input ends, the host dies, or the connection does. */
 async function runStdioProxy(args: ProxyArguments, io: CliIo): Promise<void> {
-  const { transport, key } = await prepareConnection(args, io);
+  const { transport, key } = await prepareConnection(args, io, {
+    handshakeTimeoutMs: args.timeoutMs,
+  });
   if (key.warning !== undefined) await io.stderr.write(`cvm: ${key.warning}\n`);
   await io.stderr.write(
     `cvm: proxy to ${formatNpub(transport.serverPublicKey)} as ${

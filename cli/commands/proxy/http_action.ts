@@ -29,7 +29,7 @@ export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo
   // Said now, and not to each client that comes.
   for (const url of args.relay) normalizeRelayUrl(url);
   const bearer = await readBearer(args.httpBearerFile, io.env);
-  const route = await prepareRoute(args, io);
+  const route = await prepareRoute(args, io, { handshakeTimeoutMs: args.timeoutMs });
   if (route.key.warning !== undefined) await output.note(`cvm: ${route.key.warning}`);
   const clients = new HttpClients(route, output);
   await using endpoint = serveHttp({

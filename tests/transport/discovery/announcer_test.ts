@@ -133,6 +133,26 @@ Deno.test("F26: a server that comes back at once is announced again", async () =
   assertEquals([...events.keys()].toSorted(), [10002, 11316, 11317, 5]);
 });
 
+Deno.test("F26: a deletion has reached every relay when withdraw() resolves, the slow one too", async () => {
+  await using quick = new MemoryRelay({ url: "wss://quick.test" });
+  await using slow = new MemoryRelay({ url: "wss://slow.test" });
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => pagedServer(1), {
+    signer,
+    announce: true,
+    relays: [quick.url, slow.url],
+    pool: { ...poolOptions(quick), webSocket: createWebSocketFactory([quick, slow]) },
+  });
+  await until("both have it", () => [quick, slow].every(({ events }) => events.length >= 3));
+  slow.faults.set({ latencyMs: 40 });
+  await server.withdraw("gone");
+  await server.close();
+  slow.faults.set({ latencyMs: 0 });
+  for (const relay of [quick, slow]) {
+    assertEquals([...(await stored(relay, signer.pubkey)).keys()], [5], relay.url);
+  }
+});
+
 Deno.test("NostrServerTransport announces the one server behind it", async () => {
   await using relay = new MemoryRelay();
   const signer = PrivateKeySigner.generate();

@@ -58,6 +58,16 @@ Deno.test("F14: when every relay refuses the subscription, ready() says so", asy
   assertEquals(reasonOf(error, relay), "CLOSED restricted: members only");
 });
 
+Deno.test("F14: a relay that answers nothing at all is unreachable, and has not refused", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ withholdEose: true });
+  await using pool = poolOn([relay], { connectTimeoutMs: 50 });
+  pool.subscribe({ kinds: [25910] }, collect());
+  const error = await assertRejects(() => pool.ready(), RelayError);
+  assertEquals(error.code, "RELAY_UNREACHABLE");
+  assertEquals(reasonOf(error, relay), "the relay has not answered the subscription");
+});
+
 Deno.test("ready() is done with the first relay; a black hole costs nothing", async () => {
   await using good = new MemoryRelay({ url: "wss://good.test" });
   await using hole = new MemoryRelay({ url: "wss://hole.test" });

@@ -118,6 +118,47 @@ Deno.test("RelayFaults holdOk lets the delivery come before the OK", async () =>
   assertEquals(await client.read(), ["OK", event.id, true, ""]);
 });
 
+Deno.test("RelayFaults holdEose lets what is live come before EOSE, until release()", async () => {
+  await using setup = await start();
+  const { relay, client } = setup;
+  relay.faults.set({ holdEose: true });
+  client.send("REQ", "s", {});
+  const event = makeEvent({ kind: 25910 });
+  client.send("EVENT", event);
+  assertEquals(await client.drain(), [["OK", event.id, true, ""], ["EVENT", "s", event]]);
+  assertEquals(relay.faults.held, 1);
+  assertEquals(relay.faults.release(), 1);
+  assertEquals([relay.faults.held, await client.read()], [0, ["EOSE", "s"]]);
+  relay.faults.set({ holdEose: [25910] });
+  client.send("REQ", "t", { kinds: [1] });
+  client.send("REQ", "u", { kinds: [1, 25910] });
+  assertEquals(await client.drain(), [["EOSE", "t"]]);
+  assertEquals(relay.faults.release(), 1);
+});
+
+Deno.test("RelayFaults.freezeConnections() leaves open connections deaf and dumb, and new ones alone", async () => {
+  await using setup = await start();
+  const { relay, client } = setup;
+  await client.subscribe("s", {});
+  assertEquals(relay.faults.freezeConnections(), 1);
+  const event = makeEvent();
+  client.send("EVENT", event);
+  relay.deliver(event);
+  await settle();
+  assertEquals([client.unread, relay.events], [0, []]);
+  await using other = await connect(relay);
+  assertEquals(await other.publish(event), [true, ""]);
+});
+
+Deno.test("RelayFaults refuseEvents with minLength refuses long frames only", async () => {
+  await using setup = await start();
+  const { relay, client } = setup;
+  const reason = "invalid: event too large";
+  relay.faults.set({ refuseEvents: { reason, minLength: 2_000 } });
+  assertEquals(await client.publish(makeEvent({ content: "x".repeat(2_000) })), [false, reason]);
+  assertEquals(await client.publish(makeEvent({ content: "x".repeat(1_000) })), [true, ""]);
+});
+
 Deno.test("RelayFaults refuseEvents says OK false so many times, for some kinds", async () => {
   await using setup = await start();
   const { relay, client } = setup;

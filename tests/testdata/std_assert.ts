@@ -1,7 +1,8 @@
 /**
  * A stand-in for the part of `jsr:@std/assert` that the tests use, over
  * `node:assert/strict`, so that the suite runs where only npm can be reached.
- * The `links` entry in `deno.json` puts it in the place of the real package.
+ * The `imports` of `deno.json` put it in the place of the real package; a `links`
+ * entry would do the same, but Deno 2.4 then takes the lock file for outdated.
  *
  * @module
  */
