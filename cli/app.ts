@@ -12,6 +12,7 @@ import { EXIT, UsageError } from "./exit_codes.ts";
 import { type CliIo, Interrupt, type TextSink } from "./io.ts";
 import { withLogging } from "./logging.ts";
 import { type Format, FORMATS, printError, takesColours } from "./output.ts";
+import { hideSecrets } from "./parse_error.ts";
 import { toSafeJson } from "./sanitize.ts";
 import { VERSION } from "./version.ts";
 
@@ -123,8 +124,7 @@ async function show(
 ): Promise<number> {
   await io.stdout.write(printed.out);
   if (printed.err === "") return exitCode;
-  const { explainParseError } = await import("./parse_error.ts");
-  const text = explainParseError(printed.err, args);
+  const text = hideSecrets(printed.err);
   const message = text.replace(/^Error:/, "").replace(/\s+/g, " ").trim();
   await io.stderr.write(
     askedFormat(args) === "text"
@@ -165,6 +165,8 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/announce/action.ts")).runAnnounce(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
+    case "codegen":
+      return await (await import("./commands/codegen/action.ts")).runCodegen(args, io);
     case "config show":
     case "config path":
     case "config set":

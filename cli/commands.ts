@@ -6,6 +6,7 @@
 import { or } from "@optique/core/constructs";
 import { announceCommand } from "./commands/announce/command.ts";
 import { callCommand } from "./commands/call/command.ts";
+import { codegenCommand } from "./commands/codegen/command.ts";
 import { configCommand } from "./commands/config/command.ts";
 import { discoverCommand } from "./commands/discover/command.ts";
 import { gatewayCommand } from "./commands/gateway/command.ts";
@@ -14,10 +15,11 @@ import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
 import { reviewCommand } from "./commands/review/command.ts";
+import { choiceErrors } from "./suggestions.ts";
 
 /** All commands; the three main ones first. */
 export function cvmCommand() {
-  return or(
+  const commands = [
     gatewayCommand(),
     proxyCommand(),
     inspectCommand(),
@@ -25,8 +27,10 @@ export function cvmCommand() {
     discoverCommand(),
     reviewCommand(),
     announceCommand(),
+    codegenCommand(),
     relayCommand(),
     keysCommand(),
     configCommand(),
-  );
+  ] as const;
+  return or(...commands, { errors: choiceErrors(commands) });
 }

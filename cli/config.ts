@@ -18,8 +18,8 @@ export const RELAYS_VARIABLE = "CVM_RELAYS";
 
 /** What all configuration says together. */
 export interface Config {
-  /** The user's file, or the one that was named, for messages. */
-  readonly file: string;
+  /** The user's file, or the one that was named, for messages; absent when there is no folder for one. */
+  readonly file: string | undefined;
   /** Addresses of servers, by alias. */
   readonly aliases: ReadonlyMap<string, string>;
   /** The relays to use when the command line names none; `undefined` when nothing names any. */
@@ -48,7 +48,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const fromVariable = relaysOfVariable(sources);
   const fromFile = files.find(({ relays }) => relays !== undefined)?.relays;
   return {
-    file: files.at(-1)?.file ?? "",
+    file: files.findLast(({ layer }) => layer !== "project file")?.file,
     aliases,
     relays: fromVariable ?? fromFile?.value,
     relaysFrom: fromVariable ? RELAYS_VARIABLE : fromFile?.at ?? "",
@@ -61,10 +61,10 @@ export function configFiles(sources: ConfigSources): readonly ConfigFileOptions[
   const { env, cwd = Deno.cwd() } = sources;
   const named = sources.configFile ?? (env.get(CONFIG_VARIABLE) || undefined);
   if (named !== undefined) return [{ file: named, layer: "named file", env }];
-  const userFile = configFile(env);
+  const user = configFile(env);
   return [
     { file: join(cwd, PROJECT_FILE), layer: "project file", env },
-    ...(userFile === undefined ? [] : [{ file: userFile, layer: "user file", env } as const]),
+    ...(user === undefined ? [] : [{ file: user, layer: "user file", env } as const]),
   ];
 }
 

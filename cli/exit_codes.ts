@@ -77,7 +77,7 @@ export class ToolFailedError extends Error {
   override name = "ToolFailedError";
 }
 
-/** What was to be checked is not as it should be; what was found has been printed. */
+/** What was to be checked is not as it should be. */
 export class CheckFailedError extends Error {
   /** The name of the class. */
   override name = "CheckFailedError";

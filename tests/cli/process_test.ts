@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 // @ts-types="@modelcontextprotocol/sdk/client"
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { ChildProcessTransport } from "../../cli/child_process.ts";
+import { helpPage } from "../../cli/help_pages.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { formatNsec, generateKey, PrivateKeySigner } from "../../crypto/mod.ts";
 import { NostrClientTransport } from "../../transport/client.ts";
@@ -123,7 +124,10 @@ Deno.test("F29: a proxy ends when its parent dies, though nobody closes its stdi
     return text === "" ? undefined : text.trim().split(" ").map(Number);
   });
   try {
-    await until(async () => (await Deno.readTextFile(`${pids}.out`)).includes("cvm: proxy to"));
+    await until(async () => {
+      const text = await Deno.readTextFile(`${pids}.out`).catch(() => "");
+      return text.includes("cvm: proxy to");
+    });
     parent.kill("SIGKILL");
     await parent.status;
     await until(() => !isAlive(proxy));
@@ -254,4 +258,32 @@ Deno.test("cvm gateway exports spans and metrics with OTEL_DENO=true, without ar
   assertEquals(await gateway.ended(), 0);
   const all = Object.values(exported).join("");
   for (const word of ["secret", signer.pubkey]) assertEquals(all.includes(word), false);
+});
+
+Deno.test("the program shows help, settings and errors of the configuration, with the right exit codes", async () => {
+  await using folder = await temporaryFolder();
+  const run = async (args: readonly string[], env: Record<string, string> = {}) => {
+    const [command, ...rest] = PROGRAM;
+    const { code, stdout, stderr } = await new Deno.Command(command, {
+      args: [...rest, ...args],
+      env: { XDG_CONFIG_HOME: folder.path, ...env },
+      cwd: folder.path,
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  };
+  const help = await run(["gateway", "--help"]);
+  assertEquals([help.code, help.err], [0, ""]);
+  assertEquals(help.out, helpPage(["gateway", "--help"], false));
+  await Deno.writeTextFile(`${folder.path}/cvm.json`, '{ "timeout": 7 }');
+  const shown = await run(["config", "show", "--format", "jsonl"]);
+  assertEquals(shown.code, 0, shown.err);
+  assertStringIncludes(shown.out, '{"name":"timeout","value":7,"source":"project file"');
+  await Deno.writeTextFile(`${folder.path}/cvm.json`, '{ "timeout": }');
+  const broken = await run(["config", "show"]);
+  assertEquals(broken.code, 2);
+  assertStringIncludes(broken.err, "cvm.json:1:14: ");
+  const named = await run(["config", "show", "--format=json"], { CVM_CONFIG: "none.json" });
+  assertEquals([named.code, JSON.parse(named.err).error.code], [2, "CONFIG_INVALID"]);
 });

@@ -10,6 +10,7 @@ import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { type OutputArguments, outputOptions } from "../../options.ts";
+import { choiceErrors } from "../../suggestions.ts";
 
 /** What was said on the command line of `cvm config show`. */
 export interface ConfigShowArguments extends OutputArguments {
@@ -107,7 +108,8 @@ export function configCommand(): Parser<"sync", ConfigArguments, unknown> {
         message`Takes a setting, an alias or the relays out of the user's configuration file. Comments in it stay.`,
     },
   );
-  return command("config", or(show, path, set, unset), {
+  const commands = [show, path, set, unset] as const;
+  return command("config", or(...commands, { errors: choiceErrors(commands) }), {
     brief: message`Show and change the configuration.`,
     description: message`Shows and changes the configuration.`,
   });

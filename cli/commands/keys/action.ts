@@ -14,6 +14,7 @@ import type { CliIo } from "../../io.ts";
 import {
   findKeyText,
   isBunker,
+  type KeyText,
   loadKey,
   privateKeyOf,
   readKeyFile,
@@ -50,9 +51,6 @@ export async function runKeys(args: KeysArguments, io: CliIo): Promise<void> {
 /** Makes a key, in a file or on standard output. */
 async function generate(args: KeysGenerateArguments, io: CliIo): Promise<void> {
   const output = new Output(io, args.format);
-  if (args.print && args.keyFile !== undefined) {
-    throw new UsageError("--print keeps nothing: leave --key-file out");
-  }
   const key = generateKey();
   const publicKey = getPublicKey(key);
   const npub = formatNpub(publicKey);
@@ -82,11 +80,10 @@ async function show(args: KeysShowArguments, io: CliIo): Promise<void> {
         "put it in a file or pipe it in: cvm keys show --key-file -",
     );
   }
-  const output = new Output(io, args.format);
   const forms = key === undefined
-    ? await formsOfOwnKey(args, { io, output })
+    ? await formsOfOwnKey(args, io)
     : formsOf(parsePublicKey(key), args.relay);
-  await output.result(
+  await new Output(io, args.format).result(
     forms,
     () => Object.entries(forms).map(([name, value]) => `${name.padEnd(9)}${value}`).join("\n"),
   );
@@ -94,14 +91,14 @@ async function show(args: KeysShowArguments, io: CliIo): Promise<void> {
 
 async function formsOfOwnKey(
   args: KeysShowArguments,
-  { io, output }: { readonly io: CliIo; readonly output: Output },
+  io: CliIo,
 ): Promise<Record<string, string>> {
   const { keyFile: file, passwordFile, secret, relay } = args;
   const sources = { file, defaultFile: () => clientKeyFile(io.env), io, passwordFile };
-  const found = file === "-"
-    ? { text: await readInput(io), source: "standard input" }
-    : await findKeyText(sources) ?? noKeyFile(file ?? sources.defaultFile());
-  if ("warning" in found && found.warning !== undefined) await output.warn(found.warning);
+  const found: KeyText = file === "-"
+    ? { text: await readInput(io, "-"), source: "standard input" }
+    : await findKeyText(sources) ?? noKeyFile(file ?? clientKeyFile(io.env));
+  if (found.warning !== undefined) await new Output(io, args.format).warn(found.warning);
   if (isBunker(found) && !secret && file !== "-") {
     const stored = await loadKey(sources);
     if (stored === undefined) return noKeyFile(found.source);

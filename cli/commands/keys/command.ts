@@ -10,6 +10,7 @@ import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { type OutputArguments, outputOptions, passwordFileOption } from "../../options.ts";
+import { choiceErrors } from "../../suggestions.ts";
 
 /** What all of `cvm keys` take. */
 interface KeyArguments extends OutputArguments {
@@ -141,9 +142,16 @@ export function keysCommand(): Parser<"sync", KeysArguments, unknown> {
         message`Writes a private key (nsec, hex or ncryptsec) or a bunker's address (bunker://…) to a file, readable by you alone, that must not exist yet.`,
     },
   );
+  const commands = [
+    generate,
+    show,
+    importKey,
+    convert("encrypt"),
+    convert("decrypt"),
+  ] as const;
   return command(
     "keys",
-    or(generate, show, importKey, convert("encrypt"), convert("decrypt")),
+    or(...commands, { errors: choiceErrors(commands) }),
     {
       brief: message`Make, show, keep and encrypt keys.`,
       description: message`Makes keys, keeps them in files and shows them in all their forms.`,
