@@ -6,7 +6,7 @@
 import { type NostrEvent, verifyEvent } from "../../../crypto/event.ts";
 import { formatNpub } from "../../../crypto/keys.ts";
 import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
-import { CvmError, InputError, type RelayFailure } from "../../../errors.ts";
+import { CvmError, InputError, RelayError, type RelayFailure } from "../../../errors.ts";
 import { withdrawEvents } from "../../../transport/discovery/deletion.ts";
 import { ANNOUNCEMENT_KINDS } from "../../../transport/discovery/public_server.ts";
 import { newestGenuine } from "../../../transport/discovery/relay_list.ts";
@@ -21,11 +21,11 @@ import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { KEY_VARIABLE, loadOrCreateKey, readKeyFile, type StoredKey } from "../../key_store.ts";
+import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
 import { gatewayKeyFile } from "../../paths.ts";
 import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
 import { resolveServer } from "../../server_address.ts";
-import { lookupRelays } from "../inspect/public_record.ts";
 import { prepareLocal } from "../inspect/target.ts";
 import type {
   AnnounceArguments,
@@ -164,6 +164,7 @@ async function knownKey(
     return await readKeyFile(await gatewayKeyFile(target, io.env));
   }
   if ((io.env.get(KEY_VARIABLE) ?? "") === "") return undefined;
+  // The variable holds it: no file is looked at.
   return await loadOrCreateKey({ defaultFile: "", env: io.env });
 }
 
@@ -192,7 +193,9 @@ async function show(args: AnnounceShowArguments, io: CliIo, output: Output): Pro
   const kinds = [...ANNOUNCEMENT_KINDS, RELAY_LIST_KIND, PROFILE_KIND];
   const answers = await Promise.all(urls.map((url) => askOne(url, publicKey, kinds, args, io)));
   const failures = answers.flatMap(({ failure }) => failure ?? []);
-  if (failures.length === urls.length) await throwFrom(urls, publicKey, args, io);
+  if (failures.length === urls.length) {
+    throw new RelayError("RELAY_UNREACHABLE", "no relay could be asked", failures);
+  }
   const shown = kinds.flatMap((kind) => {
     const held = answers.flatMap(({ url, events }) => {
       const event = events.find((one) => one.kind === kind);
@@ -246,19 +249,13 @@ async function askOne(
   } catch (error) {
     io.signal.throwIfAborted();
     if (!(error instanceof CvmError)) throw error;
-    return { url, events: [], failure: { url, reason: error.message } };
+    return { url, events: [], failure: { url, reason: reasonOf(error) } };
   }
 }
 
-/** Where no relay answers, the pool of all says it best. */
-async function throwFrom(
-  urls: readonly string[],
-  author: string,
-  args: AnnounceCommonArguments,
-  io: CliIo,
-): Promise<void> {
-  await using pool = new RelayPool(urls, poolOptions(args));
-  await pool.query([{ kinds: ANNOUNCEMENT_KINDS, authors: [author] }], { signal: io.signal });
+/** What one relay said; its URL stands beside it already. */
+function reasonOf(error: CvmError): string {
+  return error instanceof RelayError ? error.failures[0]?.reason ?? error.message : error.message;
 }
 
 async function remove(args: AnnounceDeleteArguments, io: CliIo, output: Output): Promise<void> {

@@ -89,7 +89,7 @@ function publicLines(
   const nip05 = metadata.nip05 === undefined ? [] : [`${metadata.nip05} (not verified)`];
   const opinions = reviews === undefined
     ? "no relay told"
-    : `${reviews.reviews}${reviews.more ? " or more" : ""}, ${reviews.replies} replies`;
+    : `${reviews.reviews}${reviews.more ? " or more" : ""}, with ${reviews.replies} replies`;
   return [
     ...said,
     line(
@@ -112,7 +112,7 @@ function publicLines(
 }
 
 function priceText({ capability, min, max, unit }: Price): string {
-  return sanitizeLine(`${capability}  ${min === max ? min : `${min}-${max}`} ${unit}`, 200);
+  return sanitizeLine(`${capability}: ${min === max ? min : `${min}-${max}`} ${unit}`, 200);
 }
 
 function relayLines(relays: readonly RelayFinding[], output: Output): readonly string[] {

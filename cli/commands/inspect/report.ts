@@ -16,10 +16,11 @@ import { type Tags, tagValue, tagValues } from "../../../transport/wire/tags.ts"
 import { poolOptions, type ServerRoute } from "../../connection.ts";
 import { isRpcError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
+import { lookupRelays } from "../../lookup_relays.ts";
 import { VERSION } from "../../version.ts";
 import type { Item, ListName, McpSession } from "./mcp_session.ts";
 import { type Latency, measurePings } from "./pings.ts";
-import { fetchPublicRecord, lookupRelays, type PublicRecord } from "./public_record.ts";
+import { fetchPublicRecord, type PublicRecord } from "./public_record.ts";
 import { probeRelay, type RelayReport } from "./relay_probe.ts";
 import {
   type ConnectedTarget,
@@ -267,7 +268,7 @@ export function reportOf({ answers, failure, nostr }: Findings) {
       tags: nostr.tags,
       encryption: nostr.wrap === "plain" ? "plain text" : `gift wraps of kind ${nostr.wrap}`,
       supports: supportsOf(allTags),
-      payments: tagValues(allTags, "pmi"),
+      payments: [...new Set(tagValues(allTags, "pmi"))],
       website: tagValue(allTags, "website") ?? null,
       announcement: announcement === undefined ? null : {
         publishedAt: announcement.event.created_at,
