@@ -11,7 +11,8 @@ import type { Price } from "../../../transport/wire/prices.ts";
 import type { ListName } from "./mcp_session.ts";
 import { pingText } from "./pings.ts";
 import type { Ability } from "./relay_probe.ts";
-import { claimsOf, FEATURES, type Findings, type RelayFinding, reportOf } from "./report.ts";
+import type { Findings, RelayFinding } from "./findings.ts";
+import { claimsOf, FEATURES, reportOf } from "./report.ts";
 import { itemLine } from "./requests.ts";
 
 /** Entries of one list that are shown; the others are counted. */
