@@ -75,7 +75,7 @@ function publicLines(
   if (nostr === undefined) return [];
   const features = supports.map((flag) => FEATURES.get(flag) ?? sanitizeLine(flag, 60));
   const said = [
-    line("supports", features.join(", ") || "nothing that it says"),
+    line("supports", sanitizeLine(features.join(", "), 500) || "nothing that it says"),
     ...(payments.length === 0 ? [] : [line("payments", sanitizeLine(payments.join(", "), 200))]),
     ...prices.slice(0, MAX_PRICES).map((price) => line("price", priceText(price))),
     ...(prices.length > MAX_PRICES ? [line("", `and ${prices.length - MAX_PRICES} more`)] : []),
