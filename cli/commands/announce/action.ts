@@ -6,48 +6,30 @@
 import { type NostrEvent, verifyEvent } from "../../../crypto/event.ts";
 import { formatNpub } from "../../../crypto/keys.ts";
 import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
-import { CvmError, InputError, type RelayFailure } from "../../../errors.ts";
+import type { RelayFailure } from "../../../errors.ts";
 import { withdrawEvents } from "../../../transport/discovery/deletion.ts";
 import { ANNOUNCEMENT_KINDS } from "../../../transport/discovery/public_server.ts";
-import { newestGenuine } from "../../../transport/discovery/relay_list.ts";
 import { McpGateway } from "../../../transport/gateway.ts";
 import { RelayPool, type RelayPoolOptions } from "../../../transport/relay/pool.ts";
 import { MemoryRelay } from "../../../transport/testing/memory_relay.ts";
 import { PROFILE_KIND, RELAY_LIST_KIND } from "../../../transport/wire/kinds.ts";
-import { ageText } from "../../ages.ts";
-import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
-import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
-import { loadKey, loadOrCreateKey, type StoredKey } from "../../key_store.ts";
+import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
+import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
 import { gatewayKeyFile } from "../../paths.ts";
-import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
-import { KEY_VARIABLE } from "../../secret_variables.ts";
-import { resolveServer } from "../../server_address.ts";
-import { lookupRelays } from "../inspect/public_record.ts";
+import { sanitizeLine } from "../../sanitize.ts";
 import { prepareLocal } from "../inspect/target.ts";
 import type {
   AnnounceArguments,
-  AnnounceCommonArguments,
   AnnounceDeleteArguments,
   AnnouncePublishArguments,
-  AnnounceShowArguments,
 } from "./command.ts";
-
-/** What is shown of one content, UTF-16 code units. */
-const MAX_SHOWN = 20_000;
-
-const KIND_NAMES: ReadonlyMap<number, string> = new Map([
-  [0, "profile"],
-  [10002, "relay list"],
-  [11316, "server"],
-  [11317, "tools"],
-  [11318, "resources"],
-  [11319, "resource templates"],
-  [11320, "prompts"],
-]);
+import { eventLines, KIND_NAMES } from "./events.ts";
+import { demandKey, knownKey, ownRelays } from "./owner.ts";
+import { showAnnouncement } from "./show.ts";
 
 /** Does what was asked for. */
 export async function runAnnounce(args: AnnounceArguments, io: CliIo): Promise<void> {
@@ -58,7 +40,7 @@ export async function runAnnounce(args: AnnounceArguments, io: CliIo): Promise<v
     case "announce publish":
       return await publish(args, io, output);
     case "announce show":
-      return await show(args, io, output);
+      return await showAnnouncement(args, io, output);
     case "announce delete":
       return await remove(args, io, output);
   }
@@ -151,117 +133,6 @@ async function openGateway(
   return gateway;
 }
 
-async function ownRelays(args: AnnounceCommonArguments, io: CliIo): Promise<readonly string[]> {
-  if (args.relay.length > 0) return args.relay;
-  return (await loadConfig(io)).relays ?? DEFAULT_RELAYS;
-}
-
-/** The key that is meant, if it is there. None is ever made here. */
-async function knownKey(
-  args: AnnounceCommonArguments,
-  io: CliIo,
-): Promise<StoredKey | undefined> {
-  const { keyFile: file, passwordFile, connectTimeoutMs, target } = args;
-  const isNamed = file !== undefined || (io.env.get(KEY_VARIABLE) ?? "") !== "";
-  if (!isNamed && target.length === 0) return undefined;
-  const defaultFile = () => gatewayKeyFile(target, io.env);
-  return await loadKey({ file, defaultFile, io, passwordFile, connectTimeoutMs });
-}
-
-async function demandKey(args: AnnounceCommonArguments, io: CliIo): Promise<StoredKey> {
-  const key = await knownKey(args, io);
-  if (key !== undefined) return key;
-  if (args.keyFile === undefined && args.target.length === 0) {
-    throw new UsageError(
-      `whose announcement? Name the key with --key-file or ${KEY_VARIABLE}, or the gateway's command after --`,
-    );
-  }
-  throw new InputError("KEY_INVALID", "there is no such key: nothing was announced with it here");
-}
-
-async function show(args: AnnounceShowArguments, io: CliIo, output: Output): Promise<void> {
-  const { server } = args;
-  const { publicKey, hints } = server === undefined
-    ? { publicKey: (await demandKey(args, io)).signer.pubkey, hints: [] }
-    : await resolveServer(server, {
-      config: await loadConfig(io),
-      fetch: io.fetch,
-      signal: io.signal,
-      timeoutMs: args.connectTimeoutMs,
-    });
-  const urls = await lookupRelays(args, hints, io);
-  const kinds = [...ANNOUNCEMENT_KINDS, RELAY_LIST_KIND, PROFILE_KIND];
-  const answers = await Promise.all(urls.map((url) => askOne(url, publicKey, kinds, args, io)));
-  const failures = answers.flatMap(({ failure }) => failure ?? []);
-  if (failures.length === urls.length) await throwFrom(urls, publicKey, args, io);
-  const shown = kinds.flatMap((kind) => {
-    const held = answers.flatMap(({ url, events }) => {
-      const event = events.find((one) => one.kind === kind);
-      return event === undefined ? [] : [{ url, event }];
-    });
-    const event = newestGenuine(held.map((one) => one.event));
-    if (event === undefined) return [];
-    const has = (isNewest: boolean) =>
-      held.filter((one) => (one.event.id === event.id) === isNewest).map(({ url }) => url);
-    return [{ event, relays: has(true), outdated: has(false) }];
-  });
-  await output.list(
-    shown.map(({ event: { id, kind, created_at, tags, content }, relays, outdated }) => ({
-      kind,
-      id,
-      created_at,
-      tags,
-      content,
-      relays,
-      outdated,
-    })),
-    () =>
-      shown.length === 0
-        ? `nothing is announced by ${formatNpub(publicKey)}`
-        : shown.flatMap(({ event, relays, outdated }) => [
-          ...eventLines(event),
-          ...relays.map((url) => `  on ${url}`),
-          ...outdated.map((url) => `  an older one on ${url}`),
-        ]).join("\n"),
-  );
-  for (const { url, reason } of failures) {
-    await output.note(`not asked: ${url}: ${sanitizeLine(reason, 200)}`);
-  }
-}
-
-/** What one relay has; of each kind the newest that is genuine. */
-async function askOne(
-  url: string,
-  author: string,
-  kinds: readonly number[],
-  args: AnnounceCommonArguments,
-  io: CliIo,
-): Promise<{ url: string; events: readonly NostrEvent[]; failure?: RelayFailure }> {
-  await using pool = new RelayPool([url], poolOptions(args));
-  try {
-    const found = await pool.query([{ kinds, authors: [author] }], { signal: io.signal });
-    const events = kinds.flatMap((kind) =>
-      newestGenuine(found.filter((event) => event.kind === kind)) ?? []
-    );
-    return { url, events };
-  } catch (error) {
-    io.signal.throwIfAborted();
-    if (!(error instanceof CvmError)) throw error;
-    return { url, events: [], failure: { url, reason: error.message } };
-  }
-}
-
-/** Where no relay answers, the pool of all says it best. */
-async function throwFrom(
-  urls: readonly string[],
-  author: string,
-  args: AnnounceCommonArguments,
-  io: CliIo,
-): Promise<void> {
-  await using pool = new RelayPool(urls, poolOptions(args));
-  await pool.query([{ kinds: ANNOUNCEMENT_KINDS, authors: [author] }], { signal: io.signal });
-}
-
 async function remove(args: AnnounceDeleteArguments, io: CliIo, output: Output): Promise<void> {
   const { signer } = await demandKey(args, io);
   await using pool = new RelayPool(await lookupRelays(args, await ownRelays(args, io), io), {
@@ -303,12 +174,4 @@ async function report(
       ...events.map(({ kind }) => `  published: ${KIND_NAMES.get(kind) ?? kind}`),
       ...failures.map(({ url, reason }) => `  not taken by ${url}: ${sanitizeLine(reason, 200)}`),
     ].join("\n"));
-}
-
-function eventLines({ kind, created_at, tags, content }: NostrEvent): readonly string[] {
-  return [
-    `kind ${kind}  ${KIND_NAMES.get(kind) ?? ""}  ${ageText(created_at)}`,
-    ...tags.map((tag) => `  ${toSafeJson(tag)}`),
-    ...(content === "" ? [] : [`  ${sanitizeLine(content, MAX_SHOWN)}`]),
-  ];
 }

@@ -16,6 +16,7 @@ import {
   type OutputArguments,
   outputOptions,
 } from "../../options.ts";
+import { choiceErrors } from "../../suggestions.ts";
 
 /** What every subcommand of `cvm announce` is told. */
 export interface AnnounceCommonArguments extends NetworkArguments, OutputArguments {
@@ -133,7 +134,8 @@ export function announceCommand(): Parser<"sync", AnnounceArguments, unknown> {
         message`Asks all relays to delete the announcement, the lists and the relay list of our key.`,
     },
   );
-  return command("announce", or(preview, publish, show, remove), {
+  const actions = [preview, publish, show, remove] as const;
+  return command("announce", or(...actions, { errors: choiceErrors(actions) }), {
     brief: message`Preview, publish, show and delete announcements.`,
     description:
       message`Shows what would be published of a server, publishes it, shows what is published, and takes it back. The key is that of --key-file or CVM_PRIVATE_KEY, else the one that cvm gateway has for the command or URL after --.`,

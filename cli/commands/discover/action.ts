@@ -10,9 +10,9 @@ import { RelayPool } from "../../../transport/relay/pool.ts";
 import { ageText } from "../../ages.ts";
 import { poolOptions, visitorKey } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
+import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
 import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
-import { lookupRelays } from "../inspect/public_record.ts";
 import type { DiscoverArguments } from "./command.ts";
 import { OnlineCheck, type Presence } from "./online_check.ts";
 

@@ -8,7 +8,7 @@ import type { CliIo } from "../../io.ts";
 import { Output } from "../../output.ts";
 import type { InspectArguments } from "./command.ts";
 import { showOverview } from "./overview.ts";
-import { inspectTarget } from "./report.ts";
+import { inspectTarget } from "./findings.ts";
 import { runRequest } from "./requests.ts";
 import { connectTarget, hasLocalTarget, prepareTarget, warnOfKey } from "./target.ts";
 import { type InspectTask, readWords } from "./words.ts";

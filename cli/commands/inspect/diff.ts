@@ -11,7 +11,8 @@ import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
 import { readInput } from "../../text_input.ts";
 import { parseJson } from "./arguments.ts";
 import { isObject } from "./json_schema.ts";
-import { inspectTarget, reportOf } from "./report.ts";
+import { inspectTarget } from "./findings.ts";
+import { reportOf } from "./report.ts";
 import { prepareTarget, type TargetArguments } from "./target.ts";
 
 /** Fields of one thing that are compared; a server may have any number. */

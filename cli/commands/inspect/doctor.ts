@@ -9,11 +9,11 @@ import { RelayError } from "../../../errors.ts";
 import { ageText } from "../../ages.ts";
 import { poolOptions } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
+import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { adviceFor } from "./advice.ts";
-import type { PublicRecord } from "./public_record.ts";
-import { fetchPublicRecord, lookupRelays } from "./public_record.ts";
+import { fetchPublicRecord, type PublicRecord } from "./public_record.ts";
 import { probeRelay, type RelayReport } from "./relay_probe.ts";
 import { connectTarget, prepareTarget, type Target, type TargetArguments } from "./target.ts";
 

@@ -92,7 +92,7 @@ export class McpSession {
     return this.#timeoutMs;
   }
 
-  /** What the server says that it can do over Nostr: `open_stream` and others. */
+  /** Whether the server has said over Nostr that it can do something: a `support_…` flag. */
   supports(flag: string): boolean {
     const { serverTags = [], announcement } = this.transport ?? {};
     return hasFlag([...serverTags, ...announcement?.tags ?? []], flag);

@@ -11,7 +11,8 @@ import type { Price } from "../../../transport/wire/prices.ts";
 import type { ListName } from "./mcp_session.ts";
 import { pingText } from "./pings.ts";
 import type { Ability } from "./relay_probe.ts";
-import { claimsOf, FEATURES, type Findings, type RelayFinding, reportOf } from "./report.ts";
+import type { Findings, RelayFinding } from "./findings.ts";
+import { claimsOf, FEATURES, reportOf } from "./report.ts";
 import { itemLine } from "./requests.ts";
 
 /** Entries of one list that are shown; the others are counted. */
@@ -74,7 +75,7 @@ function publicLines(
   if (nostr === undefined) return [];
   const features = supports.map((flag) => FEATURES.get(flag) ?? sanitizeLine(flag, 60));
   const said = [
-    line("supports", features.join(", ") || "nothing that it says"),
+    line("supports", sanitizeLine(features.join(", "), 500) || "nothing that it says"),
     ...(payments.length === 0 ? [] : [line("payments", sanitizeLine(payments.join(", "), 200))]),
     ...prices.slice(0, MAX_PRICES).map((price) => line("price", priceText(price))),
     ...(prices.length > MAX_PRICES ? [line("", `and ${prices.length - MAX_PRICES} more`)] : []),
@@ -89,7 +90,7 @@ function publicLines(
   const nip05 = metadata.nip05 === undefined ? [] : [`${metadata.nip05} (not verified)`];
   const opinions = reviews === undefined
     ? "no relay told"
-    : `${reviews.reviews}${reviews.more ? " or more" : ""}, ${reviews.replies} replies`;
+    : `${reviews.reviews}${reviews.more ? " or more" : ""}, with ${reviews.replies} replies`;
   return [
     ...said,
     line(
@@ -112,7 +113,7 @@ function publicLines(
 }
 
 function priceText({ capability, min, max, unit }: Price): string {
-  return sanitizeLine(`${capability}  ${min === max ? min : `${min}-${max}`} ${unit}`, 200);
+  return sanitizeLine(`${capability}: ${min === max ? min : `${min}-${max}`} ${unit}`, 200);
 }
 
 function relayLines(relays: readonly RelayFinding[], output: Output): readonly string[] {

@@ -4,7 +4,6 @@
  * @module
  */
 import { CvmError } from "../../../errors.ts";
-import { DEFAULT_DISCOVERY_RELAYS } from "../../../transport/discovery/relay_list.ts";
 import {
   describeServer,
   type ServerDescription,
@@ -12,9 +11,7 @@ import {
 import { listReviews } from "../../../transport/discovery/reviews.ts";
 import type { Review } from "../../../transport/discovery/review_threads.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
-import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
-import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments } from "../../options.ts";
 
@@ -34,24 +31,6 @@ export interface PublicRecord {
   readonly description: ServerDescription;
   /** What people say; `undefined` when no relay told. */
   readonly reviews: ReviewCount | undefined;
-}
-
-/**
- * The relays on which public events are looked for: those of the command line,
- * else some of the server's own and those that the configuration or nobody names.
- *
- * @param args What the command line says.
- * @param near Relays that are known to have to do with the server.
- * @param io The environment.
- */
-export async function lookupRelays(
-  args: NetworkArguments,
-  near: readonly string[],
-  io: CliIo,
-): Promise<readonly string[]> {
-  if (args.relay.length > 0) return [...new Set([...args.relay, ...near])];
-  const { relays } = await loadConfig(io);
-  return [...new Set([...near, ...relays ?? [...DEFAULT_RELAYS, ...DEFAULT_DISCOVERY_RELAYS]])];
 }
 
 /**

@@ -18,11 +18,11 @@ import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import type { StoredKey } from "../../key_store.ts";
+import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
 import { sanitizeLine, sanitizeText } from "../../sanitize.ts";
 import { resolveServer } from "../../server_address.ts";
 import { readInput } from "../../text_input.ts";
-import { lookupRelays } from "../inspect/public_record.ts";
 import type { ReviewArguments } from "./command.ts";
 
 /** Digits of an id that the list shows, and that are enough to name it as long as no other begins so. */

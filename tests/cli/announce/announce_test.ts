@@ -63,6 +63,7 @@ Deno.test("F30: cvm announce says whose announcement it can't know, and why a se
     [["preview", "--", "http://127.0.0.1:1/", "more"], 2, "more"],
     [["delete", "--", "never-run"], 2, "no such key"],
     [["sho"], 2, "sho"],
+    [["show", "ab".repeat(32), "--relay", "ws://127.0.0.1:1"], 4, "no relay could be asked"],
   ];
   for (const [words, code, message] of cases) {
     const result = await runAlone(["announce", ...words], folder.path);

@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { runCli } from "../../../cli/app.ts";
+import { Interrupt } from "../../../cli/io.ts";
 import { publishProfile, publishReview, replyToReview } from "../../../transport/discovery/mod.ts";
 import { PrivateKeySigner } from "../../../crypto/mod.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { percentile } from "../../../cli/commands/inspect/pings.ts";
 import { openWebSocket } from "../../../cli/websocket.ts";
-import { serverCommand } from "../helpers.ts";
+import { serverCommand, TestIo, until } from "../helpers.ts";
 import { openBench, runAlone } from "./_bench.ts";
 
 /** Nobody listens on port 1 of this machine. */
@@ -51,8 +53,8 @@ Deno.test("cvm inspect shows who a server is, how it is reached and what it offe
       /^server +Bench$/m,
       /^supports .*CEP-41 open streams/m,
       /^announcement .* for tests/m,
-      /^reviews +1, 1 replies$/m,
-      /^price +tool:echo {2}5 sats$/m,
+      /^reviews +1, with 1 replies$/m,
+      /^price +tool:echo: 5 sats$/m,
       /^relay +ws:\/\/127\.0\.0\.1:1 .*does not answer/m,
       /^ {2}echo\(text: string, count\?: integer, mood\?: "good" \| "bad", tags\?: integer\[\], who\?: \{name\?: string, age\?: integer\}\) → \{said\?: string\} {2}Says it again/m,
       /^ {2}greet\(who, how\?\)$/m,
@@ -124,6 +126,21 @@ Deno.test("cvm inspect --stdio looks at a server that is not on Nostr", async ()
   const http = await runAlone(["inspect", "--http", "http://127.0.0.1:1/mcp"], folder);
   assertEquals(http.code, 4);
   assertStringIncludes(http.err, "can't be reached");
+});
+
+Deno.test("cvm inspect --http looks at a server behind a URL", async () => {
+  await using bench = await openBench();
+  const io = new TestIo({ env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: bench.folder } });
+  const args = ["proxy", "--http", "0", bench.server.publicKey, "--relay", bench.relay.url];
+  const proxy = runCli(args, io);
+  const url = await until(() => /http:\/\/127\S+/.exec(io.err)?.[0]);
+  const shown = await runAlone(["inspect", "--http", url], bench.folder);
+  assertEquals(shown.code, 0, shown.err);
+  assertMatch(shown.out, /^software +bench 1\.0\.0$/m);
+  const call = await runAlone(["inspect", "--http", url, "call", "echo", "text=x"], bench.folder);
+  assertEquals([call.code, call.out], [0, '{"text":"x"}\n'], call.err);
+  io.controller.abort(new Interrupt("SIGTERM"));
+  await proxy;
 });
 
 Deno.test("percentile() names a time that was measured", () => {

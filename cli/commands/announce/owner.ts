@@ -1,0 +1,47 @@
+/**
+ * Whose announcement is meant, and where it goes.
+ *
+ * @module
+ */
+import { InputError } from "../../../errors.ts";
+import { loadConfig } from "../../config.ts";
+import { DEFAULT_RELAYS } from "../../default_relays.ts";
+import { UsageError } from "../../exit_codes.ts";
+import type { CliIo } from "../../io.ts";
+import { loadKey, type StoredKey } from "../../key_store.ts";
+import { gatewayKeyFile } from "../../paths.ts";
+import { KEY_VARIABLE } from "../../secret_variables.ts";
+import type { AnnounceCommonArguments } from "./command.ts";
+
+/** The key that is meant, if it is there. None is ever made here. */
+export async function knownKey(
+  args: AnnounceCommonArguments,
+  io: CliIo,
+): Promise<StoredKey | undefined> {
+  const { keyFile: file, passwordFile, connectTimeoutMs, target } = args;
+  const isNamed = file !== undefined || (io.env.get(KEY_VARIABLE) ?? "") !== "";
+  if (!isNamed && target.length === 0) return undefined;
+  const defaultFile = () => gatewayKeyFile(target, io.env);
+  return await loadKey({ file, defaultFile, io, passwordFile, connectTimeoutMs });
+}
+
+/** The key that is meant. @throws {UsageError} When nothing says which. */
+export async function demandKey(args: AnnounceCommonArguments, io: CliIo): Promise<StoredKey> {
+  const key = await knownKey(args, io);
+  if (key !== undefined) return key;
+  if (args.keyFile === undefined && args.target.length === 0) {
+    throw new UsageError(
+      `whose announcement? Name the key with --key-file or ${KEY_VARIABLE}, or the gateway's command after --`,
+    );
+  }
+  throw new InputError("KEY_INVALID", "there is no such key: nothing was announced with it here");
+}
+
+/** The relays on which a server is announced. */
+export async function ownRelays(
+  args: AnnounceCommonArguments,
+  io: CliIo,
+): Promise<readonly string[]> {
+  if (args.relay.length > 0) return args.relay;
+  return (await loadConfig(io)).relays ?? DEFAULT_RELAYS;
+}
