@@ -39,9 +39,7 @@ const logger = getLogger(["cvm", "transport"]);
 /** How often idle sessions are looked for, in milliseconds, at most. */
 const SWEEP_MS = 60_000;
 
-/** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
-const REFUSALS_PER_SECOND = 20;
-/** The same while the server is about to end, and those who ask are its clients. */
+/** Refusals that are answered each second while the server is about to end, and those who ask are its clients. */
 const FAREWELLS_PER_SECOND = 200;
 /** How long the last answers may take, in milliseconds. */
 const FAREWELL_MS = 2_000;
@@ -207,7 +205,8 @@ class RelayListener implements Listener {
     this.publicKey = publicKey;
     this.pool = pool;
     this.#now = options.now ?? Date.now;
-    this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
+    // A flood of strangers is not worth a signature each.
+    this.#refusals = new RateLimiter(limits.maxRefusalsPerSecond, this.#now());
     this.#budget = new ByteBudget(limits.maxBufferedBytes);
     this.#watch = new RequestWatch(options.observer, {
       now: this.#now,
