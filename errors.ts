@@ -28,6 +28,7 @@
  * - `LIMIT_REACHED`: a configured bound was hit.
  * - `CLOSED`: used after `close()`.
  * - `CONFIG_INVALID`: an option or a file that configures something is wrong.
+ * - `ENGINE_UNAVAILABLE`: a faster crypto engine can't be loaded here.
  */
 export type ErrorCode =
   | "KEY_INVALID"
@@ -52,7 +53,8 @@ export type ErrorCode =
   | "UPSTREAM_FAILED"
   | "LIMIT_REACHED"
   | "CLOSED"
-  | "CONFIG_INVALID";
+  | "CONFIG_INVALID"
+  | "ENGINE_UNAVAILABLE";
 
 /** The base of all errors of this package. */
 export class CvmError extends Error {

@@ -1,6 +1,6 @@
 /**
  * One side of the round-trip benchmark, in a process of its own:
- * `peer.ts server|client ours|ours-builtin|sdk RELAY plain|encrypted [SERVER]`.
+ * `peer.ts server|client ours|ours-builtin|ours-wasm|ours-native|sdk RELAY plain|encrypted [SERVER]`.
  *
  * A server prints its public key and runs until it is ended. A client measures
  * and prints one JSON line.
@@ -9,19 +9,22 @@
 import { Client } from "@modelcontextprotocol/sdk/client";
 // @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import process from "node:process";
 import * as z from "zod";
+import { makeEngine } from "./_engine.ts";
 import { openWebSocket } from "../cli/websocket.ts";
 import { formatNsec, generateKey, PrivateKeySigner } from "../crypto/mod.ts";
 import { NostrClientTransport } from "../transport/client.ts";
 import { serve } from "../transport/server.ts";
 
-const SEQUENTIAL = 60;
-const WARM_UP = 10;
-const CONCURRENT = 384;
+const WARM_UP = 50;
+const SEQUENTIAL = 100;
 const IN_FLIGHT = 64;
+const CONCURRENT_MS = 3_000;
 
 const [role, implementation, relay = "", mode, serverKey = ""] = Deno.args;
 const encryption = mode === "plain" ? "disabled" as const : "required" as const;
+const engine = await makeEngine(implementation?.replace(/^ours-/, ""));
 const pool = implementation === "ours-builtin" ? {} : { webSocket: openWebSocket };
 
 function makeServer(): McpServer {
@@ -52,12 +55,14 @@ async function sdk(key: Uint8Array) {
 
 async function runServer(): Promise<void> {
   const key = generateKey();
-  const signer = new PrivateKeySigner(formatNsec(key));
+  const signer = new PrivateKeySigner(formatNsec(key), { engine });
   if (implementation === "sdk") {
     const { options, NostrServerTransport } = await sdk(key);
     await makeServer().connect(new NostrServerTransport(options));
   } else {
-    await serve(makeServer, { signer, relays: [relay], pool, encryption });
+    // One client calls as often as it can: more than a server grants by default.
+    const limits = { maxMessagesPerSecond: 1_000_000 };
+    await serve(makeServer, { signer, engine, relays: [relay], pool, encryption, limits });
   }
   console.log(signer.pubkey);
   await new Promise<never>(() => {});
@@ -70,9 +75,10 @@ async function runClient(): Promise<void> {
     const { options, NostrClientTransport } = await sdk(key);
     await client.connect(new NostrClientTransport({ ...options, serverPubkey: serverKey }));
   } else {
-    const signer = new PrivateKeySigner(formatNsec(key));
+    const signer = new PrivateKeySigner(formatNsec(key), { engine });
     const transport = new NostrClientTransport({
       signer,
+      engine,
       server: serverKey,
       relays: [relay],
       pool,
@@ -91,15 +97,20 @@ async function runClient(): Promise<void> {
     await call();
     times.push(performance.now() - started);
   }
-  const started = performance.now();
-  let left = CONCURRENT;
-  await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
-    while (left-- > 0) await call();
-  }));
-  const callsPerSecond = CONCURRENT / ((performance.now() - started) / 1000);
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))];
-  console.log(JSON.stringify({ p50: at(0.5), p99: at(0.99), callsPerSecond }));
+  const before = process.cpuUsage();
+  const first = count;
+  const started = performance.now();
+  const isOver = () => performance.now() - started >= CONCURRENT_MS;
+  await Promise.all(Array.from({ length: IN_FLIGHT }, async () => {
+    while (!isOver()) await call();
+  }));
+  const calls = count - first;
+  const callsPerSecond = calls / ((performance.now() - started) / 1_000);
+  const { user, system } = process.cpuUsage(before);
+  const cpuMs = (user + system) / 1_000 / calls;
+  console.log(JSON.stringify({ p50: at(0.5), p99: at(0.99), callsPerSecond, cpuMs }));
   Deno.exit(0);
 }
 

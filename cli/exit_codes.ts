@@ -53,6 +53,7 @@ const BY_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   UPSTREAM_FAILED: EXIT.unreachable,
   LIMIT_REACHED: EXIT.refused,
   CLOSED: EXIT.unexpected,
+  ENGINE_UNAVAILABLE: EXIT.usage,
 };
 
 /** JSON-RPC errors that say "not without permission or payment" (CEP-8), and MCP's local timeout. */

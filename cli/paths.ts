@@ -8,8 +8,8 @@ import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
 
 /**
- * The folder of the configuration and the keys: `$XDG_CONFIG_HOME/cvm`, else
- * `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
+ * The folder of the configuration, the keys and what gateways have run:
+ * `$XDG_CONFIG_HOME/cvm`, else `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
  *
  * @throws {InputError} CONFIG_INVALID when the environment does not say where home is.
  */
@@ -35,6 +35,18 @@ function findFolder(env: Environment): string | undefined {
 export function configFile(env: Environment): string | undefined {
   const folder = findFolder(env);
   return folder === undefined ? undefined : join(folder, "config.json");
+}
+
+/**
+ * The file in which a gateway keeps what it has run; `undefined` when the
+ * environment does not say where it would be.
+ *
+ * @param publicKey The gateway's key, hex.
+ * @param env The environment.
+ */
+export function replayFile(publicKey: string, env: Environment): string | undefined {
+  const folder = findFolder(env);
+  return folder === undefined ? undefined : join(folder, "replay", `${publicKey}.db`);
 }
 
 /** The file of the key with which `cvm` visits servers. */

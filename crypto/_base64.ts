@@ -61,7 +61,9 @@ export function decodeBase64Portable(text: string): Uint8Array {
     throw new SyntaxError("The text is not base64", { cause });
   }
   if (btoa(binary) !== text) throw notCanonical();
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(binary.length);
+  for (let index = 0; index < bytes.length; index++) bytes[index] = binary.charCodeAt(index);
+  return bytes;
 }
 
 function notCanonical(): SyntaxError {

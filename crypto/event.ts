@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { isHex } from "./_hex.ts";
 import type { CryptoEngine } from "./engine.ts";
+import { type KeyPair, openKeyPair } from "./key_pair.ts";
 import { pureEngine } from "./pure_engine.ts";
+import { pureSymmetric, type SymmetricEngine } from "./symmetric.ts";
 
 /** The largest kind that NIP-01 knows. */
 const MAX_KIND = 65_535;
@@ -133,7 +134,7 @@ export function isNostrEvent(value: unknown): value is NostrEvent {
  */
 export function verifyEvent(event: NostrEvent, engine: CryptoEngine = pureEngine): boolean {
   if (!isNostrEvent(event)) return false;
-  const hash = hashEvent(event);
+  const hash = hashEvent(event, engine.symmetric);
   return bytesToHex(hash) === event.id &&
     engine.verify(hexToBytes(event.sig), hash, hexToBytes(event.pubkey));
 }
@@ -164,21 +165,36 @@ export function signEvent(
   privateKey: Uint8Array,
   engine: CryptoEngine = pureEngine,
 ): NostrEvent {
+  checkTemplate(template);
+  const pair = openKeyPair(privateKey, engine);
+  try {
+    return signEventAs(template, pair);
+  } finally {
+    pair.close();
+  }
+}
+
+/** As {@linkcode signEvent}, with a key that is held ready. */
+export function signEventAs(template: EventTemplate, keys: KeyPair): NostrEvent {
+  const { pubkey, symmetric } = keys;
+  checkTemplate(template);
+  const { kind, created_at, content } = template;
+  const tags = template.tags.map((tag) => [...tag]);
+  const hash = hashEvent({ pubkey, kind, created_at, tags, content }, symmetric);
+  const sig = bytesToHex(keys.sign(hash));
+  return { id: bytesToHex(hash), pubkey, created_at, kind, tags, content, sig };
+}
+
+function hashEvent(event: UnsignedEvent, symmetric: SymmetricEngine = pureSymmetric): Uint8Array {
+  return symmetric.sha256(encoder.encode(serializeEvent(event)));
+}
+
+function checkTemplate(template: EventTemplate): void {
   if (!hasTemplateShape(template)) {
     throw new TypeError(
       "An event to sign needs a kind (0 to 65535), created_at in whole seconds, tags that are lists of strings, and content",
     );
   }
-  const { kind, created_at, content } = template;
-  const pubkey = bytesToHex(engine.getPublicKey(privateKey));
-  const tags = template.tags.map((tag) => [...tag]);
-  const hash = hashEvent({ pubkey, kind, created_at, tags, content });
-  const sig = bytesToHex(engine.sign(hash, privateKey));
-  return { id: bytesToHex(hash), pubkey, created_at, kind, tags, content, sig };
-}
-
-function hashEvent(event: UnsignedEvent): Uint8Array {
-  return sha256(encoder.encode(serializeEvent(event)));
 }
 
 function hasTemplateShape(event: Partial<Record<keyof EventTemplate, unknown>>): boolean {

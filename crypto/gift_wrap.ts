@@ -6,7 +6,8 @@
  * @module
  */
 import type { CryptoEngine } from "./engine.ts";
-import { isNostrEvent, type NostrEvent, signEvent, verifyEvent } from "./event.ts";
+import { isNostrEvent, type NostrEvent, signEventAs, verifyEvent } from "./event.ts";
+import { openKeyPair } from "./key_pair.ts";
 import { conversationKey, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt, payloadLength } from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type { Signer } from "./signer.ts";
@@ -91,12 +92,17 @@ export function wrapEvent(
   }
   if (!isNostrEvent(inner)) throw new TypeError("What is wrapped has to be a signed event");
   const oneTimeKey = engine.generatePrivateKey();
+  const pair = openKeyPair(oneTimeKey, engine);
+  let key: Uint8Array | undefined;
   try {
-    const key = conversationKey(oneTimeKey, recipient, engine);
-    const content = encrypt(JSON.stringify(copyEvent(inner)), key);
+    key = conversationKey(oneTimeKey, recipient, engine);
+    const { symmetric } = engine;
+    const content = encrypt(JSON.stringify(copyEvent(inner)), key, { symmetric });
     const created_at = Math.floor(now() / 1_000);
-    return signEvent({ kind, created_at, tags: [["p", recipient]], content }, oneTimeKey, engine);
+    return signEventAs({ kind, created_at, tags: [["p", recipient]], content }, pair);
   } finally {
+    pair.close();
+    key?.fill(0);
     oneTimeKey.fill(0);
   }
 }
@@ -144,19 +150,34 @@ export async function unwrapEvent(
   signer: Signer,
   options: UnwrapOptions = {},
 ): Promise<NostrEvent> {
-  const { engine = pureEngine, maxPlaintextBytes = DEFAULT_MAX_PLAINTEXT_BYTES } = options;
+  const inner = await decryptWrap(wrap, signer, options);
+  checkInner(inner, wrap, options.engine);
+  return inner;
+}
+
+/**
+ * As {@linkcode unwrapEvent}, for callers who look at the inner event before they verify it with
+ * {@linkcode checkInner}: what is not wanted costs no verification then.
+ */
+export async function decryptWrap(
+  wrap: NostrEvent,
+  signer: Signer,
+  options: UnwrapOptions = {},
+): Promise<NostrEvent> {
+  const { maxPlaintextBytes = DEFAULT_MAX_PLAINTEXT_BYTES } = options;
   if (!isGiftWrapKind(wrap.kind)) {
     throw new EventError("WRAP_INVALID", `An event of kind ${wrap.kind} is no gift wrap`);
   }
-  const plaintext = await open(wrap, signer, maxPlaintextBytes);
-  const inner = parse(plaintext, wrap);
-  if (!verifyEvent(inner, engine)) {
-    throw new EventError(
-      "SIGNATURE_INVALID",
-      `The event inside gift wrap ${wrap.id} was not signed by its author`,
-    );
-  }
-  return inner;
+  return parse(await open(wrap, signer, maxPlaintextBytes), wrap);
+}
+
+/** @throws {EventError} `SIGNATURE_INVALID` when the event from inside a wrap is not its author's. */
+export function checkInner(inner: NostrEvent, wrap: NostrEvent, engine?: CryptoEngine): void {
+  if (verifyEvent(inner, engine)) return;
+  throw new EventError(
+    "SIGNATURE_INVALID",
+    `The event inside gift wrap ${wrap.id} was not signed by its author`,
+  );
 }
 
 async function open(wrap: NostrEvent, signer: Signer, maxPlaintextBytes: number): Promise<string> {

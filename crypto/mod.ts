@@ -33,7 +33,7 @@
  */
 export type { CanonicalHashOptions } from "./canonical_hash.ts";
 export { canonicalHash, invocationHash } from "./canonical_hash.ts";
-export type { CryptoEngine } from "./engine.ts";
+export type { CryptoEngine, EngineKey, EngineOptions } from "./engine.ts";
 export type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
 export { getEventId, isNostrEvent, serializeEvent, signEvent, verifyEvent } from "./event.ts";
 export type { GiftWrapKind, UnwrapOptions, WrapOptions } from "./gift_wrap.ts";
@@ -49,7 +49,7 @@ export {
   parsePublicKey,
   parseServerAddress,
 } from "./keys.ts";
-export type { DecryptOptions } from "./nip44.ts";
+export type { DecryptOptions, EncryptOptions } from "./nip44.ts";
 export {
   conversationKey,
   decrypt,
@@ -61,3 +61,5 @@ export type { PrivateKeySignerOptions } from "./private_key_signer.ts";
 export { PrivateKeySigner } from "./private_key_signer.ts";
 export { createPureEngine, pureEngine } from "./pure_engine.ts";
 export type { Signer } from "./signer.ts";
+export type { SymmetricEngine } from "./symmetric.ts";
+export { pureSymmetric } from "./symmetric.ts";

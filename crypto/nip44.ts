@@ -8,16 +8,15 @@
  *
  * @module
  */
-import { chacha20 } from "@noble/ciphers/chacha.js";
 import { equalBytes } from "@noble/ciphers/utils.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
-import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, hexToBytes, randomBytes } from "@noble/hashes/utils.js";
 import { base64Length, decodeBase64, encodeBase64 } from "./_base64.ts";
 import { isHex } from "./_hex.ts";
 import type { CryptoEngine } from "./engine.ts";
 import { pureEngine } from "./pure_engine.ts";
+import { pureSymmetric, type SymmetricEngine } from "./symmetric.ts";
 import { EventError } from "../errors.ts";
 
 const VERSION = 2;
@@ -39,8 +38,24 @@ const SALT = encoder.encode("nip44-v2");
 /** The largest plaintext that is decrypted unless told otherwise, in bytes: 1 MiB. */
 export const DEFAULT_MAX_PLAINTEXT_BYTES = 1_048_576;
 
+/** How to encrypt. */
+export interface EncryptOptions {
+  /**
+   * What encrypts and authenticates.
+   * @default {pureSymmetric}
+   */
+  readonly symmetric?: SymmetricEngine;
+  /** 32 random bytes that are used only once. Only tests give their own; absent, they are drawn. */
+  readonly nonce?: Uint8Array;
+}
+
 /** How to decrypt. */
 export interface DecryptOptions {
+  /**
+   * What decrypts and authenticates.
+   * @default {pureSymmetric}
+   */
+  readonly symmetric?: SymmetricEngine;
   /**
    * The largest plaintext, in bytes. What could hold more is refused before it
    * is decoded.
@@ -88,7 +103,7 @@ export function conversationKey(
  *
  * @param plaintext At least one byte, at most 4,294,967,295 bytes of UTF-8.
  * @param conversationKey The key of both sides, from {@linkcode conversationKey}.
- * @param nonce 32 random bytes that are used only once; only tests give their own.
+ * @param options How.
  * @returns The payload, base64.
  * @throws {RangeError} When the plaintext is empty or too long, or the key or the nonce has not 32 bytes.
  *
@@ -104,12 +119,14 @@ export function conversationKey(
 export function encrypt(
   plaintext: string,
   conversationKey: Uint8Array,
-  nonce: Uint8Array = randomBytes(NONCE_BYTES),
+  options: EncryptOptions = {},
 ): string {
+  const { symmetric = pureSymmetric, nonce = randomBytes(NONCE_BYTES) } = options;
   if (nonce.length !== NONCE_BYTES) throw new RangeError("A NIP-44 nonce has 32 bytes");
   const keys = messageKeys(conversationKey, nonce);
-  const ciphertext = chacha20(keys.cipherKey, keys.cipherNonce, pad(encoder.encode(plaintext)));
-  const mac = authenticate(keys.macKey, nonce, ciphertext);
+  const padded = pad(encoder.encode(plaintext));
+  const ciphertext = symmetric.chacha20(keys.cipherKey, keys.cipherNonce, padded);
+  const mac = symmetric.hmacSha256(keys.macKey, nonce, ciphertext);
   return encodeBase64(concatBytes(Uint8Array.of(VERSION), nonce, ciphertext, mac));
 }
 
@@ -140,13 +157,13 @@ export function decrypt(
   conversationKey: Uint8Array,
   options: DecryptOptions = {},
 ): string {
-  const { maxPlaintextBytes = DEFAULT_MAX_PLAINTEXT_BYTES } = options;
+  const { maxPlaintextBytes = DEFAULT_MAX_PLAINTEXT_BYTES, symmetric = pureSymmetric } = options;
   const { nonce, ciphertext, mac } = decodePayload(payload, maxPlaintextBytes);
   const keys = messageKeys(conversationKey, nonce);
-  if (!equalBytes(authenticate(keys.macKey, nonce, ciphertext), mac)) {
+  if (!equalBytes(symmetric.hmacSha256(keys.macKey, nonce, ciphertext), mac)) {
     throw refuse("its MAC does not match: it was changed, or encrypted to another key");
   }
-  const plaintext = unpad(chacha20(keys.cipherKey, keys.cipherNonce, ciphertext));
+  const plaintext = unpad(symmetric.chacha20(keys.cipherKey, keys.cipherNonce, ciphertext));
   if (plaintext.length > maxPlaintextBytes) throw tooLarge(maxPlaintextBytes);
   try {
     return decoder.decode(plaintext);
@@ -199,10 +216,6 @@ function messageKeys(conversationKey: Uint8Array, nonce: Uint8Array): MessageKey
     cipherNonce: keys.subarray(32, 44),
     macKey: keys.subarray(44, 76),
   };
-}
-
-function authenticate(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Array): Uint8Array {
-  return hmac.create(sha256, key).update(nonce).update(ciphertext).digest();
 }
 
 /** How many bytes the length takes that stands before the plaintext. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { CryptoEngine } from "./engine.ts";
-import { type EventTemplate, type NostrEvent, signEvent } from "./event.ts";
+import { type EventTemplate, type NostrEvent, signEventAs } from "./event.ts";
+import { type KeyPair, openKeyPair } from "./key_pair.ts";
 import { parsePrivateKey } from "./keys.ts";
 import { conversationKey, decrypt, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt } from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
@@ -59,6 +59,7 @@ export class PrivateKeySigner implements Signer {
   readonly nip44: NonNullable<Signer["nip44"]>;
 
   readonly #privateKey: Uint8Array;
+  readonly #pair: KeyPair;
   readonly #engine: CryptoEngine;
   readonly #cacheSize: number;
   readonly #maxPlaintextBytes: number;
@@ -87,14 +88,17 @@ export class PrivateKeySigner implements Signer {
     this.#engine = engine;
     this.#cacheSize = conversationKeyCacheSize;
     this.#maxPlaintextBytes = maxPlaintextBytes;
-    this.pubkey = bytesToHex(engine.getPublicKey(this.#privateKey));
+    this.#pair = openKeyPair(this.#privateKey, engine);
+    this.pubkey = this.#pair.pubkey;
+    const { symmetric } = engine;
     this.nip44 = Object.freeze({
       encrypt: (pubkey: string, plaintext: string) =>
-        settle(() => encrypt(plaintext, this.#conversationKey(pubkey))),
+        settle(() => encrypt(plaintext, this.#conversationKey(pubkey), { symmetric })),
       decrypt: (pubkey: string, ciphertext: string) =>
         settle(() =>
           decrypt(ciphertext, this.#conversationKey(pubkey), {
             maxPlaintextBytes: this.#maxPlaintextBytes,
+            symmetric,
           })
         ),
     });
@@ -133,7 +137,10 @@ export class PrivateKeySigner implements Signer {
    * @throws {CvmError} `CLOSED` after {@linkcode close}.
    */
   signEvent(event: EventTemplate): Promise<NostrEvent> {
-    return settle(() => signEvent(event, this.#key(), this.#engine));
+    return settle(() => {
+      this.#checkOpen();
+      return signEventAs(event, this.#pair);
+    });
   }
 
   /**
@@ -143,6 +150,7 @@ export class PrivateKeySigner implements Signer {
   close(): void {
     this.#closed = true;
     this.#privateKey.fill(0);
+    this.#pair.close();
     for (const key of this.#conversationKeys.values()) key.fill(0);
     this.#conversationKeys.clear();
   }
@@ -170,22 +178,21 @@ export class PrivateKeySigner implements Signer {
     return { pubkey: this.pubkey };
   }
 
-  #key(): Uint8Array {
+  #checkOpen(): void {
     if (this.#closed) {
       throw new CvmError("CLOSED", `The signer of ${this.pubkey} was used after close()`);
     }
-    return this.#privateKey;
   }
 
   #conversationKey(pubkey: string): Uint8Array {
-    const privateKey = this.#key();
+    this.#checkOpen();
     const known = this.#conversationKeys.get(pubkey);
     if (known !== undefined) {
       this.#conversationKeys.delete(pubkey);
       this.#conversationKeys.set(pubkey, known);
       return known;
     }
-    const key = conversationKey(privateKey, pubkey, this.#engine);
+    const key = conversationKey(this.#privateKey, pubkey, this.#engine);
     if (this.#cacheSize === 0) return key;
     for (const oldest of this.#conversationKeys.keys()) {
       if (this.#conversationKeys.size < this.#cacheSize) break;

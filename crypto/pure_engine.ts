@@ -5,19 +5,26 @@
  * @module
  */
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js";
-import { isPrivateKey } from "./_curve.ts";
-import type { CryptoEngine } from "./engine.ts";
+import {
+  areVerifiable,
+  checkPrivateKey,
+  checkSigning,
+  evenPoint,
+  makePrivateKey,
+  notOnCurve,
+  secureRandomBytes,
+} from "./_operands.ts";
+import type { CryptoEngine, EngineOptions } from "./engine.ts";
+import { pureSymmetric } from "./symmetric.ts";
 
-const HASH_BYTES = 32;
-const KEY_BYTES = 32;
-const SIGNATURE_BYTES = 64;
-/** The first byte of a compressed point whose y is even, the one that BIP-340 means. */
-const EVEN_Y = 0x02;
+/** The bytes of auxiliary randomness in a signature (BIP-340). */
+const AUX_BYTES = 32;
 
 /**
  * Makes an engine over `@noble/curves`. It keeps no state, so
  * {@linkcode pureEngine} serves as well.
  *
+ * @param options What stands beside it.
  * @returns An engine named `"pure"`.
  *
  * @example
@@ -32,53 +39,40 @@ const EVEN_Y = 0x02;
  * assert(engine.verify(signature, hash, engine.getPublicKey(privateKey)));
  * ```
  */
-export function createPureEngine(): CryptoEngine {
-  return { name: "pure", generatePrivateKey, getPublicKey, sign, verify, sharedSecret };
+export function createPureEngine(options: EngineOptions = {}): CryptoEngine {
+  const { symmetric = pureSymmetric, randomBytes = secureRandomBytes } = options;
+  return {
+    name: "pure",
+    symmetric,
+    generatePrivateKey: () => makePrivateKey(randomBytes),
+    getPublicKey,
+    sign: (hash, privateKey) => {
+      checkSigning(hash, privateKey);
+      return schnorr.sign(hash, privateKey, randomBytes(AUX_BYTES));
+    },
+    verify,
+    sharedSecret,
+  };
 }
 
 /** The engine that is used wherever none is given. */
 export const pureEngine: CryptoEngine = Object.freeze(createPureEngine());
-
-function generatePrivateKey(): Uint8Array {
-  return schnorr.utils.randomSecretKey();
-}
 
 function getPublicKey(privateKey: Uint8Array): Uint8Array {
   checkPrivateKey(privateKey);
   return schnorr.getPublicKey(privateKey);
 }
 
-function sign(hash: Uint8Array, privateKey: Uint8Array): Uint8Array {
-  if (!hasLength(hash, HASH_BYTES)) throw new RangeError("A hash to sign has 32 bytes");
-  checkPrivateKey(privateKey);
-  return schnorr.sign(hash, privateKey);
-}
-
 function verify(signature: Uint8Array, hash: Uint8Array, publicKey: Uint8Array): boolean {
-  return hasLength(signature, SIGNATURE_BYTES) && hasLength(hash, HASH_BYTES) &&
-    hasLength(publicKey, KEY_BYTES) && schnorr.verify(signature, hash, publicKey);
+  return areVerifiable(signature, hash, publicKey) && schnorr.verify(signature, hash, publicKey);
 }
 
 function sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array {
   checkPrivateKey(privateKey);
-  if (!hasLength(publicKey, KEY_BYTES)) throw new RangeError("A public key has 32 bytes");
-  const compressed = new Uint8Array(1 + KEY_BYTES);
-  compressed[0] = EVEN_Y;
-  compressed.set(publicKey, 1);
+  const point = evenPoint(publicKey);
   try {
-    return secp256k1.getSharedSecret(privateKey, compressed).slice(1);
+    return secp256k1.getSharedSecret(privateKey, point).slice(1);
   } catch (cause) {
-    const message = "The public key is not the x coordinate of a point on secp256k1";
-    throw new RangeError(message, { cause });
+    throw notOnCurve({ cause });
   }
-}
-
-function checkPrivateKey(privateKey: Uint8Array): void {
-  if (!isPrivateKey(privateKey)) {
-    throw new RangeError("The private key is not 32 bytes between 1 and the order of secp256k1");
-  }
-}
-
-function hasLength(bytes: Uint8Array, length: number): boolean {
-  return bytes instanceof Uint8Array && bytes.length === length;
 }

@@ -6,7 +6,7 @@
  */
 const MIN_LINE_COVERAGE_PERCENT = 88;
 
-/** What the suite may do: sockets on loopback, files in the temporary folder, child processes of its own. */
+/** What the suite may do: sockets on loopback, files in the temporary folder, child processes of its own, libsecp256k1. */
 const PERMISSIONS = [
   "--allow-net=127.0.0.1,localhost,[::1]",
   "--allow-read",
@@ -14,6 +14,7 @@ const PERMISSIONS = [
   "--allow-env",
   "--allow-sys",
   "--allow-run",
+  "--allow-ffi",
 ];
 
 /** What a test starts it has to end; off by default since Deno 2.8. */
@@ -92,6 +93,7 @@ const doctests = targets.length > 0 ? undefined : await run([
   "errors.ts",
   "crypto",
   "transport",
+  "cli/crypto",
 ]);
 
 const counts = [tests, doctests].flatMap((result) => {

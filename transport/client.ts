@@ -107,7 +107,7 @@ export class NostrClientTransport implements Transport {
       wraps: this.#wraps,
       outbox: () => this.#open,
       relays: () => this.#pool?.snapshot() ?? [],
-      deliver: (message) => this.onmessage?.(message),
+      deliver: (message) => this.#deliver(message),
       onError: (error) => this.onerror?.(error),
     });
   }
@@ -275,7 +275,9 @@ export class NostrClientTransport implements Transport {
     const found = fetchAnnouncement(pool, this.serverPublicKey, options).then((announcement) => {
       if (announcement === undefined) return;
       this.#acquaintance.learnAnnouncement(announcement);
+      if (this.#acquaintance.hasMet) return;
       this.#wraps.learnAnnouncement(announcement);
+      this.#exchange.reconsider();
     }).catch((error) => {
       if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;
       logger.debug("no announcement could be looked up: {error}", { error });
@@ -292,8 +294,17 @@ export class NostrClientTransport implements Transport {
     if (message.method === "notifications/initialized") return true;
     if (message.method !== "initialize" || !isRequest(message)) return false;
     const result = statelessInitializeResult(message, this.announcement);
-    queueMicrotask(() => this.onmessage?.({ jsonrpc: "2.0", id: message.id, result }));
+    queueMicrotask(() => this.#deliver({ jsonrpc: "2.0", id: message.id, result }));
     return true;
+  }
+
+  /** A fault of who takes a message ends nothing here. */
+  #deliver(message: JsonRpcMessage): void {
+    try {
+      this.onmessage?.(message);
+    } catch (error) {
+      this.onerror?.(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   get #open(): Outbox {

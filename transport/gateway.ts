@@ -12,7 +12,7 @@ import { SharedUpstream } from "./gateway/_shared.ts";
 import { type GatewayStatus, StatusFeed } from "./gateway/_status.ts";
 import type { OpenUpstream, RestartOptions } from "./gateway/_upstream.ts";
 import { RelayPool } from "./relay/pool.ts";
-import type { SessionLimits } from "./session/limits.ts";
+import { resolveLimits, type SessionLimits } from "./session/limits.ts";
 import type { Session } from "./session/session.ts";
 import { type DrainOptions, type NostrServer, runServer, type ServeOptions } from "./server.ts";
 
@@ -131,6 +131,7 @@ export class McpGateway implements AsyncDisposable {
       open: options.upstream,
       restart: options.restart,
       startTimeoutMs,
+      maxSubscriptions: resolveLimits(options.limits).maxSubscriptions,
       now: this.#now,
       onUp: () => this.#setState("up", { restarts: this.#feed.value.restarts + 1 }),
       onDown: ({ message }, retryAt) => this.#setState("down", { reason: message, retryAt }),

@@ -5,7 +5,63 @@
  *
  * @module
  */
-export * from "./discovery/mod.ts";
+export {
+  type Announcement,
+  type AnnouncementReceipt,
+  type AnnounceOptions,
+  Announcer,
+  type AnnouncerOptions,
+  COMMON_SCHEMA,
+  type CommonSchemaOptions,
+  commonSchemas,
+  type DecoratedResult,
+  DEFAULT_DISCOVERY_RELAYS,
+  type DescribeOptions,
+  describeServer,
+  discover,
+  type DiscoveredServer,
+  type DiscoverOptions,
+  type EventReceipt,
+  fetchAnnouncement,
+  fetchProfile,
+  fetchRelayList,
+  type ListedRelay,
+  listNotes,
+  type ListOptions,
+  listReviews,
+  type ListReviewsOptions,
+  type LookupOptions,
+  type Note,
+  type NoteDraft,
+  type Price,
+  type PriceFilter,
+  type Profile,
+  type ProfileMetadata,
+  type PublicList,
+  type PublicServer,
+  publishNote,
+  publishProfile,
+  type PublishProfileOptions,
+  publishReview,
+  type ReadOptions,
+  type RelayList,
+  type ReplyDraft,
+  replyToReview,
+  type ResultDecorator,
+  type Review,
+  type ReviewDraft,
+  type ReviewThreads,
+  type SchemaCheck,
+  type SchemaVerdict,
+  type ServerDescription,
+  type ServerFilter,
+  type SignedPublishOptions,
+  type ToolSchema,
+  toolSchemaHash,
+  verifyCommonSchemas,
+  withdrawEvents,
+  type WithdrawOptions,
+} from "./discovery/mod.ts";
 export {
   NostrClientTransport,
   type NostrClientTransportOptions,
@@ -33,6 +89,7 @@ export type {
   RequestOutcome,
   SettledRequest,
 } from "./session/observer.ts";
+export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
 export type { StreamLimits, TransferLimits } from "./transfer/limits.ts";

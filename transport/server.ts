@@ -18,6 +18,7 @@ import {
 import { type CommonSchemaOptions, commonSchemas } from "./discovery/schema_decorator.ts";
 import type { RelayPool } from "./relay/pool.ts";
 import { SessionHub } from "./session/hub.ts";
+import { resolveLimits } from "./session/limits.ts";
 import {
   type DrainOptions,
   listen,
@@ -40,6 +41,7 @@ export type { AccessOptions, AccessRequest, Capability, KeySet } from "./session
 export type { AnnouncementReceipt, AnnounceOptions } from "./discovery/announcer.ts";
 export type { CommonSchemaOptions } from "./discovery/schema_decorator.ts";
 export type { SessionLimits } from "./session/limits.ts";
+export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { DecoratedResult, ResultDecorator } from "./session/result_decorator.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
 export type { Tags } from "./wire/tags.ts";
@@ -276,6 +278,7 @@ export class NostrServerTransport implements Transport {
   constructor(options: ServeOptions) {
     this.#options = options;
     this.#hub = new SessionHub({
+      maxSubscriptions: resolveLimits(options.limits).maxSubscriptions,
       onMessage: (message) => this.onmessage?.(message),
       onError: (error) => this.onerror?.(error),
     });

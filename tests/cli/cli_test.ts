@@ -5,7 +5,8 @@ import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { runCli } from "../../cli/app.ts";
 import { Interrupt } from "../../cli/io.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
-import { formatNsec, generateKey, PrivateKeySigner } from "../../crypto/mod.ts";
+import { ReplayFile } from "../../cli/replay_file.ts";
+import { formatNsec, generateKey, parseServerAddress, PrivateKeySigner } from "../../crypto/mod.ts";
 import { COMMON_SCHEMA, toolSchemaHash } from "../../transport/discovery/mod.ts";
 import { serve } from "../../transport/server.ts";
 import { isAlive, serverCommand, temporaryFolder, TestIo, until } from "./helpers.ts";
@@ -230,6 +231,23 @@ Deno.test("F33: the child gets the environment that the user expects", async () 
   const files = ["--env-file", `${folder.path}/vars`, "--env", "BOTH=flag"];
   assertEquals(await environment(files), { FROM_OUTSIDE: "1", FROM_FILE: "a b", BOTH: "flag" });
   assertEquals(await environment(["--clean-env", ...files]), { FROM_FILE: "a b", BOTH: "flag" });
+  await using gateway = await startGateway(relay.url, folder.path, ["--cwd", folder.path]);
+  const { out } = await cvm(["inspect", gateway.nprofile, "call", "cwd"], folder.path);
+  assertEquals(out.trim(), await Deno.realPath(folder.path));
+});
+
+Deno.test("F01: cvm gateway keeps what it has run, for its next life", async () => {
+  await using relay = await serveRelay();
+  await using folder = await temporaryFolder();
+  const gateway = await startGateway(relay.url, folder.path);
+  const { pubkey } = parseServerAddress(gateway.nprofile);
+  await cvm(["inspect", gateway.nprofile, "call", "echo", "message=x"], folder.path);
+  assertEquals(await gateway.stop(), 0);
+  using kept = await ReplayFile.open(`${folder.path}/cvm/replay/${pubkey}.db`);
+  const events = [...kept.load().events];
+  assert(events.length >= 3, `${events.length} events are kept`);
+  const now = Date.now() / 1000;
+  for (const [, createdAt] of events) assert(Math.abs(now - createdAt) < 60);
 });
 
 Deno.test("F28: cvm gateway restarts its child, and ends with it and all that it started", async () => {

@@ -1,4 +1,3 @@
-// Proves NIP1-1.
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type EventTemplate,
@@ -21,6 +20,7 @@ Deno.test("serializeEvent() escapes as NIP-01 demands", () => {
   );
 });
 
+// NIP1-1
 Deno.test("getEventId() is the hash of the content, and looks at no id that is already there", () => {
   const event = clientEvent({ kind: 1, created_at: 1, tags: [], content: "hi" });
   const withWrongId = { ...event, id: "0".repeat(64) };
@@ -121,6 +121,7 @@ Deno.test("isNostrEvent() refuses every other shape", () => {
   }
 });
 
+// NIP1-1
 Deno.test("verifyEvent() refuses an event in which anything was changed", () => {
   const event = clientEvent();
   const other = clientEvent({ content: "other" });

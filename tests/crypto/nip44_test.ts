@@ -1,4 +1,3 @@
-// Proves NIP44-1, with the published vectors.
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { chacha20 } from "@noble/ciphers/chacha.js";
 import { expand } from "@noble/hashes/hkdf.js";
@@ -36,13 +35,16 @@ function assertRefused(payload: string, says: string, maxPlaintextBytes?: number
   return error;
 }
 
-Deno.test("conversationKey(), encrypt() and decrypt() agree with the vectors of NIP-44", () => {
+Deno.test("conversationKey(), encrypt() and decrypt() agree with the vectors of NIP-44 (NIP44-1)", () => {
   for (const vector of encryptDecrypt) {
     const [sec1, sec2] = [hexToBytes(vector.sec1), hexToBytes(vector.sec2)];
     const key = conversationKey(sec1, getPublicKey(sec2));
     assertEquals(bytesToHex(key), vector.conversationKey);
     assertEquals(conversationKey(sec2, getPublicKey(sec1)), key);
-    assertEquals(encrypt(vector.plaintext, key, hexToBytes(vector.nonce)), vector.payload);
+    assertEquals(
+      encrypt(vector.plaintext, key, { nonce: hexToBytes(vector.nonce) }),
+      vector.payload,
+    );
     assertEquals(decrypt(vector.payload, key), vector.plaintext);
   }
 });
@@ -51,7 +53,7 @@ Deno.test("encrypt() agrees with the vectors for long messages, extended prefix 
   for (const vector of longMessages) {
     const key = hexToBytes(vector.conversationKey);
     const plaintext = vector.pattern.repeat(vector.repeat);
-    const payload = encrypt(plaintext, key, hexToBytes(vector.nonce));
+    const payload = encrypt(plaintext, key, { nonce: hexToBytes(vector.nonce) });
     assertEquals(bytesToHex(sha256(utf8ToBytes(payload))), vector.payloadSha256);
     assertEquals(decrypt(payload, key), plaintext);
   }
@@ -108,7 +110,7 @@ Deno.test("encrypt() uses a new nonce each time", () => {
 Deno.test("encrypt() refuses an empty plaintext, and keys and nonces of the wrong length", () => {
   assertThrows(() => encrypt("", KEY), RangeError, "1 to 4294967295 bytes");
   assertThrows(() => encrypt("x", KEY.subarray(1)), RangeError, "32 bytes");
-  assertThrows(() => encrypt("x", KEY, new Uint8Array(12)), RangeError, "32 bytes");
+  assertThrows(() => encrypt("x", KEY, { nonce: new Uint8Array(12) }), RangeError, "32 bytes");
   assertThrows(() => decrypt(encrypt("x", KEY), KEY.subarray(1)), RangeError, "32 bytes");
 });
 

@@ -6,7 +6,7 @@ import { SdkPeer } from "./_sdk_peer.ts";
 
 // One pair after the other. A server of the SDK runs plain requests that are addressed to other servers, which
 // `@nostr-relay` delivers to everybody (R2), and it sends progress by the token alone: to another pair's client when
-// both calls are under way. Ours checks the address and keeps tokens apart (F01, F05).
+// both calls are under way. Ours checks the address and keeps tokens apart.
 for (const { name, start } of testRelays()) {
   Deno.test(`NostrClientTransport does everything with servers of @contextvm/sdk on ${name}`, async () => {
     await using relay = await start();

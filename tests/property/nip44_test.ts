@@ -38,7 +38,7 @@ Deno.test("conversationKey() is the one of nostr-tools, from both sides", () => 
 Deno.test("encrypt() makes the payload of nostr-tools, and each reads the other's", () => {
   fc.assert(
     fc.property(plaintexts, nonces, nonces, (plaintext, key, nonce) => {
-      const payload = encrypt(plaintext, key, nonce);
+      const payload = encrypt(plaintext, key, { nonce });
       assertEquals(payload, nip44.encrypt(plaintext, key, nonce));
       assertEquals(nip44.decrypt(payload, key), plaintext);
       assertEquals(decrypt(payload, key), plaintext);
@@ -51,7 +51,7 @@ Deno.test("encrypt() makes the payload of nostr-tools at every border of the pad
   const nonce = new Uint8Array(32).fill(7);
   for (const bytes of BORDERS) {
     const plaintext = "x".repeat(bytes);
-    const payload = encrypt(plaintext, KEY, nonce);
+    const payload = encrypt(plaintext, KEY, { nonce });
     assertEquals(payload === nip44.encrypt(plaintext, KEY, nonce), true, `${bytes} bytes`);
     assertEquals(payload.length, payloadLength(bytes));
     assertEquals(decrypt(payload, KEY) === plaintext, true, `${bytes} bytes`);
@@ -62,7 +62,7 @@ Deno.test("encrypt() makes the payload of nostr-tools for any size up to 200,000
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 200_000 }), nonces, (bytes, nonce) => {
       const plaintext = "é".repeat(bytes >> 1) + "x".repeat(bytes & 1);
-      const payload = encrypt(plaintext, KEY, nonce);
+      const payload = encrypt(plaintext, KEY, { nonce });
       assertEquals(payload === nip44.encrypt(plaintext, KEY, nonce), true);
       assertEquals(payload.length, payloadLength(bytes));
       assertEquals(decrypt(payload, KEY) === plaintext, true);

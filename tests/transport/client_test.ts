@@ -83,6 +83,44 @@ Deno.test("F27: an announcement lets a default client reach a server without enc
   assertEquals(error.code, "ENCRYPTION_MISMATCH");
 });
 
+Deno.test("F27: an announcement that comes after the first message sends it once more as it should be, or fails it at once", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    encryption: "disabled",
+    announce: true,
+    ...network(relay),
+  });
+  for (const encryption of ["optional", "required"] as const) {
+    relay.faults.set({ holdEose: [11316] });
+    const before = relay.events.length;
+    const connecting = connect(relay, server.publicKey, { encryption, handshakeTimeoutMs: 60_000 });
+    connecting.catch(() => {});
+    await until("the first message leaves", () => relay.events.length > before);
+    relay.faults.release();
+    relay.faults.clear();
+    if (encryption === "optional") {
+      await using session = await connecting;
+      assertEquals(session.transport.wrap, "plain");
+    } else {
+      await assertRejects(() => connecting, Error, "announces no support for encryption");
+    }
+  }
+});
+
+Deno.test("F04: an old announcement that comes late does not bring the encryption of a session down", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => fixtureServer(), { signer, ...network(relay) });
+  const old = { kind: 11316, created_at: Math.floor(Date.now() / 1000), tags: [], content: "{}" };
+  await server.pool.publish(await signer.signEvent(old));
+  relay.faults.set({ holdEose: [11316] });
+  await using session = await connect(relay, server.publicKey);
+  relay.faults.release();
+  await until("the announcement is there", () => session.transport.announcement !== undefined);
+  assertEquals(session.transport.wrap, 21059);
+});
+
 Deno.test("F27: a persistent-only server that is not announced gets the other wrap soon", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {

@@ -24,7 +24,7 @@ const echo = (id: number, message: string) => ({
 const emptyLog = (): Log => ({ echoed: [], started: 0, cancelled: 0 });
 const now = () => Math.floor(Date.now() / 1000);
 
-Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, CEP4-1)", async () => {
+Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, SPEC-10, CEP4-1)", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {
     signer: PrivateKeySigner.generate(),
@@ -112,6 +112,91 @@ Deno.test("F01: stored wraps that a relay replays after a restart do not run aga
   peer.publish(peer.wrap(inner, server.publicKey, 1059));
   await until("the second life works", () => log.echoed.includes("after"));
   assertEquals(log.echoed, ["before", "after"]);
+});
+
+Deno.test("F01: what a relay has from before a restart does not run when the connection comes back either", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using peer = await RawPeer.open(relay);
+  const start = () => serve(() => fixtureServer(log), { signer, ...network(relay) });
+  const wrapped = async (id: number, text: string, created_at: number) =>
+    peer.wrap(
+      await peer.message(signer.pubkey, echo(id, text), { created_at }),
+      signer.pubkey,
+      1059,
+    );
+  const [ran, early] = [await wrapped(1, "ran", now()), await wrapped(2, "early", now() + 60)];
+  {
+    await using _first = await start();
+    for (const wrap of [ran, early]) peer.publish(wrap);
+    await until("the first life runs both", () => log.echoed.length === 2);
+  }
+  // The start misses one of them, as where the relay has more than it sends at once.
+  relay.faults.set({ onDelivery: ({ event }) => event.id === ran.id ? "drop" : "pass" });
+  await using _second = await start();
+  relay.faults.clear();
+  const before = relay.connectionCount;
+  relay.faults.closeConnections();
+  await until("the server is back", () => {
+    return relay.connectionCount > before && relay.subscriptions.length === 2;
+  });
+  await using again = await RawPeer.open(relay, peer.signer);
+  again.publish(await wrapped(3, "later", now()));
+  await until("a later one runs", () => log.echoed.length > 2);
+  assertEquals(log.echoed, ["ran", "early", "later"]);
+});
+
+Deno.test("F15: a relay that passes new messages off as stored ones suppresses nothing that another delivers", async () => {
+  const log = emptyLog();
+  await using honest = new MemoryRelay({ url: "wss://honest.test" });
+  await using hostile = new MemoryRelay({ url: "wss://hostile.test" });
+  hostile.faults.set({ withholdEose: true });
+  const webSocket = (url: string) => (url === honest.url ? honest : hostile).webSocket(url);
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    relays: [hostile.url, honest.url],
+    pool: { ...network(honest).pool, webSocket },
+  });
+  await using peer = await RawPeer.open(honest);
+  await until("both are subscribed", () => hostile.subscriptions.length > 0);
+  const wrap = peer.wrap(await peer.message(server.publicKey, echo(1, "x")), server.publicKey);
+  hostile.deliver(wrap);
+  hostile.faults.notice("delivered");
+  await until("it has arrived", () => {
+    return server.pool.snapshot().some(({ lastNotice }) => lastNotice === "delivered");
+  });
+  peer.publish(wrap);
+  await until("it runs", () => log.echoed.length === 1);
+});
+
+Deno.test("F01: with a memory, what ran before a restart does not run again by any way, and slow clocks are heard at once", async () => {
+  const log = emptyLog();
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using peer = await RawPeer.open(relay);
+  const kept = new Map<string, number>();
+  const replayMemory = {
+    load: () => ({ events: [...kept] }),
+    add: (id: string, createdAt: number) => void kept.set(id, createdAt),
+    forget: () => {},
+  };
+  const start = () => serve(() => fixtureServer(log), { signer, replayMemory, ...network(relay) });
+  const minutesAgo = { created_at: now() - 240 };
+  const ran = await peer.message(signer.pubkey, echo(1, "before"), minutesAgo);
+  {
+    await using _first = await start();
+    peer.publish(peer.wrap(ran, signer.pubkey));
+    await until("the first life runs it", () => log.echoed.length === 1);
+  }
+  await using _second = await start();
+  // Whoever has seen it may publish it once more: live, and in any wrap.
+  for (const kind of [1059, 21059] as const) peer.publish(peer.wrap(ran, signer.pubkey, kind));
+  peer.publish(ran);
+  const slow = await peer.message(signer.pubkey, echo(2, "slow clock"), minutesAgo);
+  peer.publish(peer.wrap(slow, signer.pubkey));
+  await until("the other message runs", () => log.echoed.length > 1);
+  assertEquals(log.echoed, ["before", "slow clock"]);
 });
 
 Deno.test("F04: who spoke encrypted is answered encrypted, also when the same key speaks plain meanwhile (SPEC-3, CEP4-3)", async () => {
@@ -603,4 +688,83 @@ Deno.test("F38: second deliveries and what is for others cost no cryptography", 
     return peer.received.filter(({ tags }) => tags[0]?.[1] === peer.pubkey).length === 2;
   });
   assertEquals(opened, 2);
+});
+
+Deno.test("F37: server and client talk on a relay that gives nobody stored gift wraps", async () => {
+  await using relay = new MemoryRelay();
+  relay.faults.set({ refuseSubscriptions: { reason: "restricted: not 1059", kinds: [1059] } });
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  assertEquals((await session.client.listTools()).tools.length, 5);
+});
+
+Deno.test("F05: a cancellation reaches only the call of its client, where two use the same id", async () => {
+  for (const shared of [false, true]) {
+    const log = emptyLog();
+    await using relay = new MemoryRelay();
+    const options = { signer: PrivateKeySigner.generate(), ...network(relay) };
+    const mcp = fixtureServer(log);
+    const server = shared ? undefined : await serve(() => fixtureServer(log), options);
+    if (shared) await mcp.connect(new NostrServerTransport(options));
+    const to = options.signer.pubkey;
+    await using one = await RawPeer.open(relay);
+    await using two = await RawPeer.open(relay);
+    const slow = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "slow" } };
+    for (const peer of [one, two]) peer.publish(await peer.message(to, slow));
+    await until("both work", () => log.started === 2);
+    const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } };
+    one.publish(await one.message(to, cancel));
+    await until("one is cancelled", () => log.cancelled === 1);
+    one.publish(await one.message(to, { ...cancel, params: { requestId: 1, reason: "again" } }));
+    one.publish(await one.message(to, echo(2, "after it")));
+    await until("it is heard", () => one.received.length === 1);
+    assertEquals(log.cancelled, 1);
+    two.publish(await two.message(to, cancel));
+    await until("the other is cancelled by its own client", () => log.cancelled === 2);
+    await server?.close();
+    await mcp.close();
+  }
+});
+
+Deno.test("F21: what a client has not declared is answered at once, and what every client answers goes out", async () => {
+  await using relay = new MemoryRelay();
+  const sessions: Session[] = [];
+  const answers: unknown[] = [];
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return {
+      connect: () => {
+        session.onmessage = (message) => "method" in message || answers.push(message);
+        return session.start();
+      },
+      close: () => Promise.resolve(),
+    };
+  }, { signer: PrivateKeySigner.generate(), ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const params = { capabilities: { roots: {} } };
+  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params };
+  peer.publish(await peer.message(server.publicKey, initialize));
+  await until("there is a session", () => sessions.length === 1);
+  for (const method of ["sampling/createMessage", "elicitation/create"]) {
+    answers.length = 0;
+    await sessions[0]!.send({ jsonrpc: "2.0", id: method, method });
+    await until("it is answered", () => answers.length === 1);
+    const [{ id, error }] = answers as [{ id: string; error: { code: number } }];
+    assertEquals([id, error.code], [method, -32601]);
+  }
+  assertEquals(peer.received, []);
+  answers.length = 0;
+  for (const [index, method] of ["roots/list", "ping", "x/unknown"].entries()) {
+    await sessions[0]!.send({ jsonrpc: "2.0", id: method, method });
+    await until("it comes", () => peer.received.length === index + 1);
+    const question = JSON.parse(peer.received[index]!.content);
+    assertEquals(question.method, method);
+    const answer = { jsonrpc: "2.0", id: question.id, result: { of: method } };
+    peer.publish(await peer.message(server.publicKey, answer));
+    await until("it is answered", () => answers.length === index + 1);
+    assertEquals(answers[index], { jsonrpc: "2.0", id: method, result: { of: method } });
+  }
 });

@@ -268,3 +268,28 @@ Deno.test("CEP35-10: who is refused learns nothing of the server", async () => {
   const refusal = await unwrapEvent(peer.received[0]!, peer.signer);
   assertEquals(refusal.tags, [["p", peer.pubkey], ["e", event.id]]);
 });
+
+Deno.test("F19: equal messages of one second all arrive, as different events, both ways", async () => {
+  await using relay = new MemoryRelay();
+  await using peer = await RawPeer.open(relay);
+  const time = Date.now();
+  const now = () => time;
+  await using client = await openClient(relay, peer.pubkey, { encryption: "disabled", now });
+  const notification = { jsonrpc: "2.0" as const, method: "notifications/roots/list_changed" };
+  for (let copy = 0; copy < 3; copy++) await client.transport.send(notification);
+  await until("all come to the server", () => peer.received.length === 3);
+  assertEquals(new Set(peer.received.map(({ content }) => content)).size, 1);
+  assertEquals(new Set(peer.received.map(({ id }) => id)).size, 3);
+
+  const sessions: Session[] = [];
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve((session) => {
+    sessions.push(session);
+    return fixtureServer();
+  }, { signer, now, ...network(relay) });
+  await using one = await openClient(relay, server.publicKey, { now });
+  await one.transport.send(request(1));
+  await until("there is a session", () => one.heard.length === 1);
+  for (let copy = 0; copy < 3; copy++) await sessions[0]!.send(notification);
+  await until("all come to the client", () => one.heard.length === 4);
+});

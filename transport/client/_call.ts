@@ -67,8 +67,13 @@ export class ClientCall implements StreamCall {
     this.result = this.#settled.promise;
     this.result.catch(() => undefined); // whoever wants it awaits it; who reads the stream alone need not
     parts.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    this.touch();
-    if (parts.signal?.aborted) this.#onAbort();
+    if (parts.signal?.aborted) this.fail(parts.signal.reason);
+    else this.touch();
+  }
+
+  /** Whether there is a result, or never will be. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Something has come for the call. */

@@ -23,6 +23,7 @@ import {
   isRequest,
   isResponse,
   progressOf,
+  progressTokenOf,
   REQUEST_TIMEOUT,
   withProgressToken,
 } from "../wire/message.ts";
@@ -78,6 +79,8 @@ export class Exchange {
   readonly #streams: ClientStreams;
   /** Requests of the server, and the events they came in. */
   readonly #questions = new Map<RequestId, string>();
+  /** Requests that are not signed yet, by their ids: one that is cancelled does not leave. */
+  readonly #departing = new Map<RequestId, AbortController>();
   #initialize: JsonRpcRequest | undefined;
   #calls = 0;
 
@@ -123,7 +126,7 @@ export class Exchange {
       onCancel: (reason) => this.#cancelCall(id, reason),
     });
     const request = withProgressToken({ jsonrpc: "2.0", id, method, params }, token);
-    this.#sendRequest(request, call).catch((error) => call.fail(error));
+    if (!call.isOver) this.#sendRequest(request, call).catch((error) => call.fail(error));
     return call;
   }
 
@@ -138,9 +141,25 @@ export class Exchange {
     this.#parts.wraps.learn(event.tags, wrapKind);
     if (this.#parts.acquaintance.learn(event.tags, pending?.method)) this.#introduceAgain();
     this.#pending.stopTimers();
+    pending?.onArrived();
     if (frame !== undefined) this.#receiveFrame(frame, inbound, pending);
     else if (isResponse(message)) this.#answer(message, pending);
     else this.#deliver(message, event, pending);
+  }
+
+  /**
+   * What is known of the server has changed while requests are under way that
+   * it has not answered: they go out once more as they should have, or fail
+   * when they can't be answered.
+   */
+  reconsider(): void {
+    const { wraps, acquaintance } = this.#parts;
+    if (acquaintance.hasMet) return;
+    for (const pending of this.#pending.all) {
+      const { event, wrapKind } = pending.left;
+      if (wraps.mismatch !== undefined) this.#fail(pending, wraps.mismatch, INTERNAL_ERROR);
+      else if (wrapKind !== wraps.current) this.#publishAgain(event, wraps.current);
+    }
   }
 
   /** Ends everything. */
@@ -156,9 +175,14 @@ export class Exchange {
     pending: Pending | undefined,
   ): boolean {
     if (frame !== undefined && pending !== undefined) return pending.token === frame.token;
+    if (frame !== undefined && tagValue(event.tags, "e") !== undefined) {
+      // Another program with our key may use the same token.
+      return this.#transfers?.answers(frame) === true;
+    }
     if (frame !== undefined) {
       return this.#transfers?.expects(frame) === true ||
-        this.#pending.withToken(frame.token).length > 0;
+        this.#pending.withToken(frame.token).length > 0 ||
+        this.#pending.overtakenStream(frame.token) !== undefined;
     }
     if (isRequest(message) || pending !== undefined) return true;
     return !isResponse(message) && tagValue(event.tags, "e") === undefined;
@@ -172,9 +196,12 @@ export class Exchange {
     }
     // Frames of streams do not refer to the request's event: its token has to do.
     const streaming = pending ?? this.#pending.withToken(frame.token).at(-1);
-    if (streaming === undefined || this.#parts.options.openStream === false) return;
     const wantsAccept = hasSupportFlag(inbound.event.tags);
-    this.#streams.receive(frame, streaming, { wantsAccept });
+    if (streaming === undefined) {
+      this.#pending.overtakenStream(frame.token)?.receive(frame, { wantsAccept });
+    } else if (this.#parts.options.openStream !== false) {
+      this.#streams.receive(frame, streaming, { wantsAccept });
+    }
   }
 
   async #sendFrame(frame: JsonRpcMessage, frameType: string): Promise<void> {
@@ -186,7 +213,7 @@ export class Exchange {
   #answer(message: JsonRpcMessage, pending: Pending | undefined): void {
     if (!isResponse(message) || pending === undefined) return;
     this.#pending.settle(pending);
-    pending.onAnswered();
+    pending.onArrived();
     if (pending.call !== undefined) pending.call.settle(message);
     else this.#parts.deliver({ ...message, id: pending.id });
   }
@@ -195,11 +222,11 @@ export class Exchange {
   #deliver(message: JsonRpcMessage, event: NostrEvent, pending: Pending | undefined): void {
     if (isRequest(message)) this.#rememberQuestion(message.id, event.id);
     if (pending !== undefined && isNotification(message) && progressOf(message) !== undefined) {
+      pending.call?.touch();
+      if (pending.call !== undefined) return pending.call.report(message.params ?? {});
       if (pending.callersToken === undefined) return; // nobody asked to be told
       const { progress } = message.params ?? {};
       if (typeof progress === "number") pending.progress = Math.max(pending.progress, progress);
-      pending.call?.touch();
-      if (pending.call !== undefined) return pending.call.report(message.params ?? {});
     }
     this.#parts.deliver(message);
   }
@@ -236,7 +263,7 @@ export class Exchange {
 
   async #sendRequest(request: JsonRpcRequest, call?: ClientCall): Promise<void> {
     const outbox = this.#parts.outbox();
-    this.#parts.wraps.check();
+    if (this.#parts.wraps.mismatch !== undefined) throw this.#parts.wraps.mismatch;
     const { takesTransfers, takesTransferTokens, hasMet } = this.#parts.acquaintance;
     const opens = request.method === "initialize";
     if (opens) this.#initialize = request;
@@ -246,7 +273,9 @@ export class Exchange {
       (this.#parts.options.stateless === true && !hasMet && !takesTransfers));
     const sent = mayBeInParts ? this.#transfers?.withToken(request) ?? request : request;
     const introduction = this.#introduction();
-    const answered = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
+    const departure = new AbortController();
+    this.#departing.set(request.id, departure);
     let pending: Pending | undefined;
     const post = async (transfer: Envelope["transfer"]) => {
       const wrapKind = this.#parts.wraps.current;
@@ -255,20 +284,42 @@ export class Exchange {
         startTags: introduces || !takesTransfers ? introduction : [],
         transfer,
         onSigned: (event) => {
-          const onAnswered = answered.resolve;
-          pending = this.#pending.add(event.id, { request, sent, onAnswered, call });
-          this.#watchForSilence(pending, event, wrapKind);
+          departure.signal.throwIfAborted();
+          this.#departing.delete(request.id);
+          const onArrived = () => {
+            transfer?.arrived();
+            arrived.resolve();
+          };
+          const left = { event, wrapKind };
+          pending = this.#pending.add(left, { request, sent, onArrived, call });
+          this.#watchForSilence(pending);
         },
       });
-      await Promise.race([taken, answered.promise]);
+      await Promise.race([taken, arrived.promise]);
     };
     try {
       if (this.#transfers === undefined) await post(undefined);
-      else await this.#transfers.send(sent, takesTransfers, post);
+      else {
+        const onProgress = (share: number) => this.#reportDeparture(request, share / 2, call);
+        const { signal } = departure;
+        await this.#transfers.send(sent, { isWelcome: takesTransfers, signal, onProgress, post });
+      }
     } catch (error) {
       if (introduces) this.#parts.acquaintance.noteIntroduction(false);
-      if (pending !== undefined) this.#pending.settle(pending);
+      if (pending !== undefined) this.#abandon(pending);
       throw error;
+    } finally {
+      if (this.#departing.get(request.id) === departure) this.#departing.delete(request.id);
+    }
+  }
+
+  /** A request in parts gets on, which no soft timeout is to end. */
+  #reportDeparture(request: JsonRpcRequest, progress: number, call: ClientCall | undefined): void {
+    const progressToken = progressTokenOf(request);
+    if (call !== undefined) call.touch();
+    else if (progressToken !== undefined) {
+      const params = { progressToken, progress };
+      this.#parts.deliver({ jsonrpc: "2.0", method: "notifications/progress", params });
     }
   }
 
@@ -278,17 +329,22 @@ export class Exchange {
   }
 
   /** Sees to it that the silence of a server that was never heard is noticed. */
-  #watchForSilence(pending: Pending, event: NostrEvent, sent: Envelope["wrapKind"]): void {
+  #watchForSilence(pending: Pending): void {
+    const { event, wrapKind: sent } = pending.left;
     if (this.#parts.acquaintance.hasMet) return;
     const { handshakeTimeoutMs = 15_000 } = this.#parts.options;
     pending.timer = setTimeout(() => this.#giveUp(pending), handshakeTimeoutMs);
     const other = sent === EPHEMERAL_GIFT_WRAP_KIND ? GIFT_WRAP_KIND : EPHEMERAL_GIFT_WRAP_KIND;
     if (sent === undefined || !this.#parts.wraps.isUnsure) return;
     pending.retryTimer = setTimeout(() => {
-      // The same signed event: whichever arrives first runs, the other is a copy.
-      this.#parts.outbox().publish(event, this.#parts.server, other)
-        .catch((error) => logger.debug("the other gift wrap was not taken: {error}", { error }));
+      this.#publishAgain(event, other);
     }, Math.min(OTHER_WRAP_AFTER_MS, handshakeTimeoutMs / 2));
+  }
+
+  /** The same signed event: whichever arrives first runs, the other is a copy. */
+  #publishAgain(event: NostrEvent, wrapKind: Envelope["wrapKind"]): void {
+    this.#parts.outbox().publish(event, this.#parts.server, wrapKind)
+      .catch((error) => logger.debug("an event was not taken once more: {error}", { error }));
   }
 
   async #sendOther(message: JsonRpcMessage): Promise<void> {
@@ -322,10 +378,17 @@ export class Exchange {
     const waiting = this.#pending.withId(id);
     for (const pending of waiting) {
       pending.stream?.end(new SessionError("CLOSED", "the call was cancelled"));
-      this.#pending.settle(pending);
+      this.#abandon(pending);
     }
-    const isLeaving = this.#transfers?.cancel(id) ?? false;
-    return waiting.length > 0 || !isLeaving;
+    const departing = this.#departing.get(id);
+    departing?.abort(new SessionError("CLOSED", "the request was cancelled"));
+    return waiting.length > 0 || departing === undefined;
+  }
+
+  /** Nobody waits for an answer any more. */
+  #abandon(pending: Pending): void {
+    this.#pending.settle(pending);
+    if (pending.token !== undefined) this.#transfers?.forget(pending.token);
   }
 
   /** The server has not said a word: an `initialize` fails with the likely reason, other requests go on waiting. */

@@ -5,15 +5,12 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
 import { ByteBudget } from "../transfer/limits.ts";
 import type { SessionLimits } from "../session/limits.ts";
 import { RequestStream } from "../transfer/open_stream.ts";
 import type { JsonRpcNotification } from "../types.ts";
 import type { Frame } from "../wire/frames.ts";
 import type { Pending } from "./_pending.ts";
-
-const logger = getLogger(["cvm", "transport"]);
 
 /** Options of {@linkcode ClientStreams}. */
 export interface ClientStreamsOptions {
@@ -40,8 +37,8 @@ export class ClientStreams {
     this.#budget = new ByteBudget(options.limits.maxBufferedBytes);
   }
 
-  /** A stream for a request with this token. */
-  open(token: string): RequestStream {
+  /** A stream for a request with this token; `sink` takes what the server writes where nobody reads it. */
+  open(token: string, sink?: (data: string) => void): RequestStream {
     const { limits, isWelcome, chunkBytes, send } = this.#options;
     return new RequestStream({
       token,
@@ -50,26 +47,22 @@ export class ClientStreams {
       budget: this.#budget,
       maxChunkBytes: () => chunkBytes(token),
       send,
+      sink,
     });
   }
 
   /** Takes a frame of the server that belongs to a request. */
   receive(frame: Frame, pending: Pending, options: { readonly wantsAccept: boolean }): void {
-    if (pending.stream === undefined) {
-      pending.stream = this.open(frame.token);
-      this.#passOn(pending, pending.stream)
-        .catch((error) => logger.debug("a stream that nobody reads failed: {error}", { error }));
-    }
+    pending.stream ??= this.open(frame.token, (data) => this.#passOn(data, pending));
     pending.stream.receive(frame, options);
+    pending.onArrived();
     pending.call?.touch();
   }
 
   /** A caller that knows nothing of streams sees the data as messages of progress reports, if it wants any. */
-  async #passOn(pending: Pending, stream: RequestStream): Promise<void> {
-    for await (const message of stream) {
-      if (pending.callersToken === undefined) continue;
-      const params = { progressToken: pending.callersToken, progress: ++pending.progress, message };
-      this.#options.onProgress({ jsonrpc: "2.0", method: "notifications/progress", params });
-    }
+  #passOn(message: string, pending: Pending): void {
+    if (pending.callersToken === undefined || pending.stream?.isAnswered === true) return;
+    const params = { progressToken: pending.callersToken, progress: ++pending.progress, message };
+    this.#options.onProgress({ jsonrpc: "2.0", method: "notifications/progress", params });
   }
 }

@@ -10,16 +10,23 @@ import type { SessionLimits } from "../session/limits.ts";
 import { ByteBudget } from "../transfer/limits.ts";
 import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import { Transfers } from "../transfer/transfers.ts";
-import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, RequestId } from "../types.ts";
-import type { Frame } from "../wire/frames.ts";
-import {
-  isTransferToken,
-  progressTokenOf,
-  transferToken,
-  withProgressToken,
-} from "../wire/message.ts";
+import type { JsonRpcMessage, JsonRpcNotification, JsonRpcRequest } from "../types.ts";
+import { type Frame, mayNameFrames } from "../wire/frames.ts";
+import { progressTokenOf, transferToken, withProgressToken } from "../wire/message.ts";
 import { hasSupportFlag, tagValue } from "../wire/tags.ts";
 import type { Pending, PendingRequests } from "./_pending.ts";
+
+/** How a request leaves. */
+export interface RequestDeparture {
+  /** Whether the server has said that it takes messages in parts. */
+  readonly isWelcome: boolean;
+  /** Takes back what has left of a request in parts. */
+  readonly signal: AbortSignal;
+  /** Told how much of a request in parts has left, at most 1. */
+  readonly onProgress: (share: number) => void;
+  /** Sends the request; the transfer is `undefined` for one that can't leave in parts. */
+  readonly post: (transfer: OutgoingTransfer | undefined) => Promise<void>;
+}
 
 /** Options of {@linkcode ClientTransfers}. */
 export interface ClientTransfersOptions {
@@ -43,8 +50,6 @@ export interface ClientTransfersOptions {
 export class ClientTransfers {
   readonly #options: ClientTransfersOptions;
   readonly #transfers: Transfers<Inbound>;
-  /** Requests that are leaving, by their ids. */
-  readonly #leaving = new Map<RequestId, OutgoingTransfer>();
   #tokens = 0;
 
   /** @param options The bounds, and where messages go. */
@@ -74,37 +79,37 @@ export class ClientTransfers {
    * Sends a request, in parts if need be.
    *
    * @param sent The request as it leaves.
-   * @param isWelcome Whether the server has said that it takes messages in parts.
-   * @param post Sends it; the transfer is `undefined` for a request that can't leave in parts.
+   * @param departure How.
    */
   async send(
     sent: JsonRpcRequest,
-    isWelcome: boolean,
-    post: (transfer: OutgoingTransfer | undefined) => Promise<void>,
+    { isWelcome, signal, onProgress, post }: RequestDeparture,
   ): Promise<void> {
     const token = progressTokenOf(sent);
-    if (token === undefined) return await post(undefined);
+    if (token === undefined || !mayNameFrames(token)) return await post(undefined);
     const transfer = new OutgoingTransfer({
       token: String(token),
       isWelcome,
       limits: this.#options.limits,
-      onProgress: (share) => {
-        if (!isTransferToken(token)) this.#report(token, share / 2);
-      },
+      onProgress,
     });
-    this.#leaving.set(sent.id, transfer);
+    const cancel = () => transfer.cancel(signal.reason);
+    signal.addEventListener("abort", cancel, { once: true });
     try {
       await this.#transfers.during(transfer, () => post(transfer));
     } finally {
-      this.#leaving.delete(sent.id);
+      signal.removeEventListener("abort", cancel);
     }
   }
 
-  /** Cancels a request that is leaving in parts; what has left of it is taken back. Returns whether there was one. */
-  cancel(id: RequestId): boolean {
-    const transfer = this.#leaving.get(id);
-    transfer?.cancel(new SessionError("CLOSED", "the request was cancelled"));
-    return transfer?.hasBegun ?? false;
+  /** Forgets what has come of the answer to a request that nobody waits for any more. */
+  forget(token: string): void {
+    this.#transfers.forget(token);
+  }
+
+  /** Whether a frame is the server's answer to parts that are leaving. */
+  answers({ frameType, token }: Frame): boolean {
+    return (frameType === "accept" || frameType === "abort") && this.#transfers.isSending(token);
   }
 
   /** Whether a frame of the server belongs to a transfer that is under way. */

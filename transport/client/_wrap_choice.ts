@@ -23,7 +23,7 @@ export class WrapChoice {
   readonly #modes: Modes;
   #current: GiftWrapKind | undefined;
   #sure: boolean;
-  #mismatch: string | undefined;
+  #mismatch: SessionError | undefined;
 
   /** @param modes Our modes. */
   constructor(modes: Modes) {
@@ -51,14 +51,16 @@ export class WrapChoice {
     return !this.#sure;
   }
 
-  /**
-   * @throws {SessionError} ENCRYPTION_MISMATCH when the server has announced what our modes rule out.
-   */
-  check(): void {
-    if (this.#mismatch !== undefined) throw new SessionError("ENCRYPTION_MISMATCH", this.#mismatch);
+  /** ENCRYPTION_MISMATCH, when the server has announced what our modes rule out. */
+  get mismatch(): SessionError | undefined {
+    return this.#mismatch;
   }
 
-  /** Learns from the server's announcement, which must have been verified. */
+  /**
+   * Learns from the server's announcement, which must have been verified. Not
+   * after the server itself was heard: an old announcement must not bring
+   * encryption down.
+   */
   learnAnnouncement({ supportsEncryption, supportsEphemeral }: Announcement): void {
     const { encryption, giftWrap } = this.#modes;
     if (encryption === "disabled") return;
@@ -66,15 +68,19 @@ export class WrapChoice {
       this.#sure = true;
       if (encryption === "optional") this.#current = undefined;
       else {
-        this.#mismatch = "the server announces no support for encryption and this client " +
-          "requires it (encryption: required); use encryption: optional to speak in plain text";
+        this.#mismatch = mismatch(
+          "the server announces no support for encryption and this client requires it " +
+            "(encryption: required); use encryption: optional to speak in plain text",
+        );
       }
     } else if (giftWrap === "optional") {
       this.#sure = true;
       this.#current = supportsEphemeral ? EPHEMERAL_GIFT_WRAP_KIND : GIFT_WRAP_KIND;
     } else if (giftWrap === "ephemeral" && !supportsEphemeral) {
-      this.#mismatch = "the server announces no support for ephemeral gift wraps and this client " +
-        "sends no others (giftWrap: ephemeral); use giftWrap: optional";
+      this.#mismatch = mismatch(
+        "the server announces no support for ephemeral gift wraps and this client sends no others " +
+          "(giftWrap: ephemeral); use giftWrap: optional",
+      );
     }
   }
 
@@ -87,4 +93,8 @@ export class WrapChoice {
     else if (!this.#sure || hasFlag(tags, SUPPORT_ENCRYPTION)) this.#current = GIFT_WRAP_KIND;
     this.#sure = true;
   }
+}
+
+function mismatch(why: string): SessionError {
+  return new SessionError("ENCRYPTION_MISMATCH", why);
 }

@@ -50,6 +50,8 @@ export interface SharedUpstreamOptions {
   readonly restart?: RestartOptions;
   /** How long a start may take, handshake included, in milliseconds. */
   readonly startTimeoutMs: number;
+  /** Resources that one client may subscribe to at the same time. */
+  readonly maxSubscriptions: number;
   /** The clock, in milliseconds. */
   readonly now: () => number;
   /** Told when the server is up again. */
@@ -84,6 +86,7 @@ export class SharedUpstream {
     this.#backoff = new Backoff(options.restart);
     this.#crashes = new CrashLoop(options.restart);
     this.hub = new SessionHub({
+      maxSubscriptions: options.maxSubscriptions,
       onMessage: (message) => this.#fromSession(message),
       onError: (error) => logger.debug("a client could not be reached: {error}", { error }),
     });

@@ -4,22 +4,23 @@
  *
  * @module
  */
-import type { JsonRpcRequest } from "../types.ts";
+import type { JsonRpcNotification, JsonRpcRequest } from "../types.ts";
 import { isObject } from "../wire/json.ts";
 import type { RequestContext } from "./session.ts";
 
 /**
- * A request without what its client claims to be. Some read the claim beside
- * `params`, where an example of CEP-16 has it, so it leaves that place, too.
+ * A request or notification without what its client claims to be. Some read
+ * the claim beside `params`, where an example of CEP-16 has it, so it leaves
+ * that place, too.
  */
-export function withoutClaims(request: JsonRpcRequest): JsonRpcRequest {
-  const outer = "_meta" in request ? request._meta : undefined;
-  const inner = request.params?._meta;
-  if (!makesClaims(inner) && !makesClaims(outer)) return request;
+export function withoutClaims<T extends JsonRpcRequest | JsonRpcNotification>(message: T): T {
+  const outer = "_meta" in message ? message._meta : undefined;
+  const inner = message.params?._meta;
+  if (!makesClaims(inner) && !makesClaims(outer)) return message;
   return {
-    ...request,
+    ...message,
     ...(isObject(outer) ? { _meta: unclaimed(outer) } : {}),
-    ...(inner === undefined ? {} : { params: { ...request.params, _meta: unclaimed(inner) } }),
+    ...(inner === undefined ? {} : { params: { ...message.params, _meta: unclaimed(inner) } }),
   };
 }
 

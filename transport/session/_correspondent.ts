@@ -11,7 +11,7 @@ import type { ByteBudget } from "../transfer/limits.ts";
 import { RequestStream } from "../transfer/open_stream.ts";
 import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
-import { OPEN_STREAM } from "../wire/frames.ts";
+import { mayNameFrames, OPEN_STREAM } from "../wire/frames.ts";
 import { isTransferToken } from "../wire/message.ts";
 import type { Tags } from "../wire/tags.ts";
 import type { ClientFeatures } from "./_client_features.ts";
@@ -98,7 +98,7 @@ export class Correspondent {
     const { features, limits, client } = this.#parts;
     const { takesTransfers } = client;
     if (features.oversizedTransfer === false || takesTransfers === false) return undefined;
-    if (progressToken === undefined) return undefined;
+    if (progressToken === undefined || !mayNameFrames(progressToken)) return undefined;
     const isWelcome = takesTransfers ?? false;
     return new OutgoingTransfer({ token: String(progressToken), isWelcome, limits });
   }
@@ -143,6 +143,7 @@ export class Correspondent {
     if (progressToken === undefined || isTransferToken(progressToken)) {
       return "the request has no progress token";
     }
+    if (!mayNameFrames(progressToken)) return "the request's progress token is too long";
     if (client.takesStreams === false) return "the client has not said that it takes streams";
     return undefined;
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SessionError } from "../../errors.ts";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { RequestStream } from "../transfer/open_stream.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
@@ -29,9 +30,21 @@ export interface RequestInFlight {
   stream?: RequestStream;
 }
 
+/** The requests of all clients together. */
+export interface RequestTotal {
+  /** How many there are. */
+  count: number;
+}
+
 /** The requests that the server works on, by the event in which each came. */
 export class RequestsInFlight {
   readonly #byEvent = new Map<string, RequestInFlight>();
+  readonly #total: RequestTotal;
+
+  /** @param total Where the requests of all clients are counted. */
+  constructor(total: RequestTotal) {
+    this.#total = total;
+  }
 
   /** How many there are. */
   get size(): number {
@@ -46,6 +59,7 @@ export class RequestsInFlight {
   /** Takes one in. */
   add(request: RequestInFlight): void {
     this.#byEvent.set(request.eventId, request);
+    this.#total.count += 1;
   }
 
   /** The request that came in an event. */
@@ -67,8 +81,11 @@ export class RequestsInFlight {
 
   /** Ends one. */
   delete({ eventId, stream, watched }: RequestInFlight): void {
-    if (this.#byEvent.delete(eventId)) watched?.settle();
-    stream?.answered();
+    if (this.#byEvent.delete(eventId)) {
+      this.#total.count -= 1;
+      watched?.settle();
+    }
+    stream?.end(new SessionError("CLOSED", "the call was answered, and its stream is over"));
   }
 
   /** Ends all, with the reason for their streams. */
@@ -77,6 +94,7 @@ export class RequestsInFlight {
       if (stream !== undefined) end(stream);
       watched?.settle();
     }
+    this.#total.count -= this.#byEvent.size;
     this.#byEvent.clear();
   }
 

@@ -30,12 +30,8 @@ export interface SessionHubOptions {
   readonly onMessage: (message: JsonRpcMessage, session?: Session) => void;
   /** Called for faults of one session. */
   readonly onError?: (error: Error) => void;
-  /**
-   * Resources that one client may subscribe to at the same time; a URI of more
-   * than 4,096 characters is refused.
-   * @default {256}
-   */
-  readonly maxSubscriptions?: number;
+  /** Resources that one client may subscribe to at the same time. */
+  readonly maxSubscriptions: number;
 }
 
 /** A longer URI is nobody's resource, in UTF-16 code units. */
@@ -163,7 +159,7 @@ export class SessionHub {
     if (uri.length > MAX_URI_LENGTH) return true;
     const held = this.#subscribed.get(session);
     return held !== undefined && !held.has(uri) &&
-      held.size >= (this.#options.maxSubscriptions ?? 256);
+      held.size >= this.#options.maxSubscriptions;
   }
 
   /** Keeps the books on `resources/subscribe`; true when an `unsubscribe` must not reach the server, since others still listen. */

@@ -2,14 +2,14 @@
  * The way in: from a relay's event to a verified message, cheapest checks
  * first. Both sides of a connection use it.
  *
- * known id? → kind, address, time → unwrap or verify → address, time, replay → JSON-RPC
+ * known id? → kind, address, time → decrypt → address, time, replay → verify → JSON-RPC
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
-import { type GiftWrapKind, unwrapEvent } from "../../crypto/gift_wrap.ts";
+import { checkInner, decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, EventError } from "../../errors.ts";
 import type { RelayPool, RelaySubscription } from "../relay/pool.ts";
@@ -19,12 +19,14 @@ import { parseMessage } from "../wire/message.ts";
 import { isAddressed, isAddressedTo } from "../wire/tags.ts";
 import type { SessionLimits } from "./limits.ts";
 import { acceptedWraps, type Modes, subscribedKinds } from "./modes.ts";
-import { ReplayGuard } from "./replay_guard.ts";
+import { ReplayGuard, type ReplayMemory } from "./replay_guard.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
 /** Ids of delivered events that are kept to drop second deliveries before any cryptography. */
 const MAX_DELIVERED_IDS = 8192;
+/** Ids of stored events that were passed over, with their relays. */
+const MAX_SKIPPED_IDS = 8192;
 
 /** A message that a peer really sent to us, once. */
 export interface Inbound {
@@ -54,6 +56,8 @@ export interface InboxOptions {
   readonly limits: SessionLimits;
   /** The clock, in milliseconds. */
   readonly now: () => number;
+  /** Keeps what has run beyond the life of the process. */
+  readonly replayMemory?: ReplayMemory;
   /** The engine that verifies. */
   readonly engine?: CryptoEngine;
   /** Called with each message, in the order of arrival. */
@@ -68,10 +72,15 @@ export class Inbox {
   readonly #wraps: ReadonlySet<number>;
   readonly #guard: ReplayGuard;
   readonly #delivered = new Set<string>();
+  /** Per relay, or else one could make us deaf for what the others deliver. */
+  readonly #skipped = new Set<string>();
   readonly #primed = new Set<string>();
+  /** When we began, in seconds. */
+  readonly #startedAt: number;
   readonly #subscriptions: RelaySubscription[];
   #tail: Promise<void> = Promise.resolve();
   #unverified = 0;
+  #unverifiedBytes = 0;
   #dropped = 0;
   #closed = false;
 
@@ -79,7 +88,9 @@ export class Inbox {
   constructor(options: InboxOptions) {
     this.#options = options;
     this.#wraps = new Set(acceptedWraps(options.modes));
-    this.#guard = new ReplayGuard({ ...options.limits, now: options.now });
+    const { limits, now, replayMemory: memory } = options;
+    this.#startedAt = Math.floor(now() / 1000);
+    this.#guard = new ReplayGuard({ ...limits, now, memory });
     this.#subscriptions = subscribedKinds(options.modes).map((kinds, index) =>
       this.#subscribe(kinds, index === 0)
     );
@@ -101,14 +112,16 @@ export class Inbox {
     return pool.subscribe({ kinds, "#p": [publicKey] }, {
       onEvent: (event, { url, stored }) => {
         // What a relay had stored before we came may have run in an earlier life of this process.
-        if (stored && !this.#primed.has(`${kinds} ${url}`)) return;
-        this.#receive(event);
+        const copy = `${url} ${event.id}`;
+        if (stored && !this.#primed.has(`${kinds} ${url}`)) {
+          remember(this.#skipped, copy, MAX_SKIPPED_IDS);
+        } else if (!stored || !this.#skipped.has(copy)) this.#receive(event, stored);
       },
       onEose: (url) => void this.#primed.add(`${kinds} ${url}`),
     }, { essential, live: true });
   }
 
-  #receive(event: NostrEvent): void {
+  #receive(event: NostrEvent, stored: boolean): void {
     if (this.#closed || this.#delivered.has(event.id)) return;
     const plain = event.kind === MESSAGE_KIND;
     if (plain ? this.#options.modes.encryption === "required" : !this.#wraps.has(event.kind)) {
@@ -116,45 +129,50 @@ export class Inbox {
     }
     if (!isAddressedTo(event, this.#options.publicKey)) return;
     if (event.content.length > this.#options.limits.maxEventBytes) return;
-    if (plain && !this.#isWanted(event)) return;
-    if (this.#unverified >= this.#options.limits.maxUnverified) {
+    if (plain && !this.#isWanted(event, stored)) return;
+    const { maxUnverified, maxBufferedBytes } = this.#options.limits;
+    const bytes = event.content.length;
+    if (
+      this.#unverified >= maxUnverified || this.#unverifiedBytes + bytes > maxBufferedBytes
+    ) {
       this.#dropped += 1;
       return;
     }
-    this.#remember(event.id);
+    remember(this.#delivered, event.id, MAX_DELIVERED_IDS);
     this.#unverified += 1;
-    const opened = this.#open(event, plain);
+    this.#unverifiedBytes += bytes;
+    const opened = this.#open(event, stored);
     // Verification may take its time; delivery keeps the order of arrival.
     this.#tail = this.#tail.then(async () => {
       const inbound = await opened;
       this.#unverified -= 1;
+      this.#unverifiedBytes -= bytes;
       if (inbound !== undefined && !this.#closed) this.#deliver(inbound);
     });
   }
 
   /** The checks that need no cryptography, on what claims to be a message. */
-  #isWanted(event: NostrEvent): boolean {
-    const { publicKey, author, acceptUnaddressed = false } = this.#options;
+  #isWanted(event: NostrEvent, stored: boolean): boolean {
+    const { publicKey, author, acceptUnaddressed = false, replayMemory } = this.#options;
+    // A relay to which we have come back sends what is older than we are once more.
+    if (stored && replayMemory === undefined && event.created_at <= this.#startedAt) return false;
     return event.kind === MESSAGE_KIND &&
       (author === undefined || event.pubkey === author) &&
       (isAddressedTo(event, publicKey) || (acceptUnaddressed && !isAddressed(event))) &&
       this.#guard.check(event.id, event.created_at) === "new";
   }
 
-  async #open(event: NostrEvent, plain: boolean): Promise<Inbound | undefined> {
+  async #open(event: NostrEvent, stored: boolean): Promise<Inbound | undefined> {
     const { signer, engine, limits, onError } = this.#options;
     try {
-      if (plain) {
+      if (event.kind === MESSAGE_KIND) {
         if (!verifyEvent(event, engine)) {
           throw new EventError("SIGNATURE_INVALID", "the event's signature does not hold");
         }
         return { event, message: parseMessage(event.content), wrapKind: undefined };
       }
-      const inner = await unwrapEvent(event, signer, {
-        engine,
-        maxPlaintextBytes: limits.maxEventBytes,
-      });
-      if (!this.#isWanted(inner)) {
+      const inner = await decryptWrap(event, signer, { maxPlaintextBytes: limits.maxEventBytes });
+      if (!this.#isWanted(inner, stored)) {
         logger.debug(
           "dropped an event from inside a gift wrap: kind {kind}, not for us or not fresh",
           {
@@ -163,6 +181,7 @@ export class Inbox {
         );
         return undefined;
       }
+      checkInner(inner, event, engine);
       const wrapKind = event.kind as GiftWrapKind;
       return { event: inner, message: parseMessage(inner.content), wrapKind };
     } catch (error) {
@@ -177,18 +196,18 @@ export class Inbox {
 
   #deliver(inbound: Inbound): void {
     const { id, created_at } = inbound.event;
-    if (this.#guard.admit(id, created_at) !== "new") return;
     try {
-      this.#options.onMessage(inbound);
+      if (this.#guard.admit(id, created_at) === "new") this.#options.onMessage(inbound);
     } catch (error) {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
 
-  #remember(id: string): void {
-    this.#delivered.add(id);
-    if (this.#delivered.size <= MAX_DELIVERED_IDS) return;
-    const oldest = this.#delivered.values().next();
-    if (!oldest.done) this.#delivered.delete(oldest.value);
-  }
+/** Adds to a set that keeps its youngest members only. */
+function remember(ids: Set<string>, id: string, max: number): void {
+  ids.add(id);
+  if (ids.size <= max) return;
+  const oldest = ids.values().next();
+  if (!oldest.done) ids.delete(oldest.value);
 }

@@ -10,6 +10,7 @@ import {
   type StreamLimits,
   type TransferLimits,
 } from "../transfer/limits.ts";
+import { MAX_EVENT_BYTES } from "../wire/event_size.ts";
 
 /** The bounds of a listener and of its sessions; a client's transport has those that concern one peer. */
 export interface SessionLimits extends TransferLimits, StreamLimits {
@@ -26,6 +27,17 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxInFlight: number;
   /**
+   * Requests of all clients together that are being worked on.
+   * @default {4096}
+   */
+  readonly maxTotalInFlight: number;
+  /**
+   * Resources that one client of a server shared by all may subscribe to; a URI of more than 4,096
+   * characters is refused.
+   * @default {256}
+   */
+  readonly maxSubscriptions: number;
+  /**
    * Messages of one client each second; as many again may come in a burst.
    * @default {1000}
    */
@@ -36,7 +48,8 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxQueued: number;
   /**
-   * Events of all clients that wait for decryption or verification; what comes beyond is dropped.
+   * Events of all clients that wait for decryption or verification; what comes beyond is dropped,
+   * and so is what would make them larger together than `maxBufferedBytes`.
    * @default {2048}
    */
   readonly maxUnverified: number;
@@ -68,13 +81,15 @@ export const DEFAULT_LIMITS: SessionLimits = {
   ...DEFAULT_STREAM_LIMITS,
   maxSessions: 1000,
   maxInFlight: 256,
+  maxTotalInFlight: 4096,
+  maxSubscriptions: 256,
   maxMessagesPerSecond: 1000,
   maxQueued: 64,
   maxUnverified: 2048,
   idleTimeoutMs: 3_600_000,
   freshnessMs: 300_000,
   maxRememberedIds: 262_144,
-  maxEventBytes: 1_048_576,
+  maxEventBytes: MAX_EVENT_BYTES,
 };
 
 /**

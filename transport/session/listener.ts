@@ -29,6 +29,7 @@ import {
 } from "./modes.ts";
 import { type RequestObserver, RequestWatch } from "./observer.ts";
 import { Outbox } from "./outbox.ts";
+import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
 import { ServerSession } from "./server_session.ts";
 import type { Session } from "./session.ts";
@@ -86,6 +87,12 @@ export interface ListenOptions extends Features {
   readonly injectClientPubkey?: boolean;
   /** Told of each request and how it ends: for logs and metrics. */
   readonly observer?: RequestObserver;
+  /**
+   * Keeps which messages have run beyond the life of the process. Without it,
+   * what a relay has in store from before the start is not run; a message of
+   * the last minutes that somebody publishes once more after a restart is.
+   */
+  readonly replayMemory?: ReplayMemory;
   /** Adds to results before they are sent, and tags to the events that carry them. */
   readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
@@ -188,6 +195,7 @@ class RelayListener implements Listener {
   #unauthorized = 0;
   #drainingCount = 0;
   readonly #budget: ByteBudget;
+  readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
   #opened = 0;
@@ -219,6 +227,7 @@ class RelayListener implements Listener {
       publicKey,
       modes,
       limits,
+      replayMemory: options.replayMemory,
       onMessage: (inbound) => this.#receive(inbound),
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
@@ -349,6 +358,7 @@ class RelayListener implements Listener {
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
       budget: this.#budget,
+      total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       watch: this.#watch,
       now: this.#now,

@@ -13,14 +13,22 @@ import { SessionError } from "../../errors.ts";
 import type { RelayPool } from "../relay/pool.ts";
 import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
-import { EVENT_FRAME_BYTES, signedEventBytes, wrappedBytes } from "../wire/event_size.ts";
+import {
+  EVENT_FRAME_BYTES,
+  MAX_EVENT_BYTES,
+  signedEventBytes,
+  wrappedBytes,
+} from "../wire/event_size.ts";
 import { frameMessage, type FrameProfile, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { MESSAGE_KIND } from "../wire/kinds.ts";
 import type { Tags } from "../wire/tags.ts";
 import { UniqueEvents } from "../wire/unique_events.ts";
 
-/** Kept free in the frames of a transfer: numbers that grow, and a salt against equal events. */
-const FRAME_MARGIN_BYTES = 64;
+/** Kept free in each event: a salt against equal ones is added last, and numbers in frames grow. */
+const MARGIN_BYTES = 64;
+
+/** Frames that hold less are more envelope than message, in bytes. */
+const MIN_CHUNK_BYTES = 1_024;
 
 /** Options of an {@linkcode Outbox}. */
 export interface OutboxOptions {
@@ -112,7 +120,11 @@ export class Outbox {
     await pool.publish(outer, { signal });
   }
 
-  /** What the data of a chunk may take in a frame, escaped twice, in bytes. */
+  /**
+   * What the data of a chunk may take in a frame, escaped twice, in bytes.
+   *
+   * @throws {SessionError} MESSAGE_TOO_LARGE when relays take so little that frames are not worth sending.
+   */
   chunkBytes(profile: FrameProfile, token: string, envelope: Envelope): number {
     const longest = frameMessage({
       profile,
@@ -122,8 +134,10 @@ export class Outbox {
       fields: { chunkIndex: Number.MAX_SAFE_INTEGER, data: "" },
     });
     const empty = this.#template(JSON.stringify(longest), envelope);
-    const room = this.#maxEventBytes(envelope.wrapKind !== undefined) - signedEventBytes(empty);
-    return Math.max(8, room - FRAME_MARGIN_BYTES);
+    const maxBytes = this.#maxEventBytes(envelope.wrapKind !== undefined);
+    const room = maxBytes - signedEventBytes(empty);
+    if (room < MIN_CHUNK_BYTES) throw tooLarge(signedEventBytes(empty) + MIN_CHUNK_BYTES, maxBytes);
+    return room;
   }
 
   #template(content: string, { recipient, tags = [] }: Envelope): EventTemplate {
@@ -171,8 +185,9 @@ export class Outbox {
 
   /** The largest signed event that can leave, as JSON, in bytes. */
   #maxEventBytes(wrapped: boolean): number {
-    const maxBytes = this.#options.pool.limits().maxMessageBytes - EVENT_FRAME_BYTES;
-    return wrapped ? wrappedBytes(maxBytes) : maxBytes;
+    const { maxMessageBytes } = this.#options.pool.limits();
+    const maxBytes = Math.min(maxMessageBytes - EVENT_FRAME_BYTES, MAX_EVENT_BYTES);
+    return (wrapped ? wrappedBytes(maxBytes) : maxBytes) - MARGIN_BYTES;
   }
 }
 

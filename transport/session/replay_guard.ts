@@ -7,6 +7,38 @@
 /** What the guard says of an event. */
 export type Verdict = "new" | "seen" | "stale";
 
+/** What was kept when an earlier process ended. */
+export interface KeptEvents {
+  /** Every event up to this second is refused, listed or not. Absent: none is for its age alone. */
+  readonly floor?: number;
+  /** Ids of events that have run, and their `created_at` in seconds. */
+  readonly events: Iterable<readonly [id: string, createdAt: number]>;
+}
+
+/**
+ * Keeps which events have run beyond the life of a process, so that they do
+ * not run again after a restart, by whatever way they come. Its methods are
+ * synchronous: an event runs only once it is kept. What they throw keeps it
+ * from running.
+ */
+export interface ReplayMemory {
+  /** What was kept; asked for once, at the start. */
+  load(): KeptEvents;
+  /**
+   * Keeps an event that is about to run.
+   *
+   * @param id The event's id.
+   * @param createdAt Its `created_at`, in seconds.
+   */
+  add(id: string, createdAt: number): void;
+  /**
+   * Drops the events up to a second, and keeps that second as the floor.
+   *
+   * @param floor The last second that is dropped.
+   */
+  forget(floor: number): void;
+}
+
 /** Options of a {@linkcode ReplayGuard}. */
 export interface ReplayGuardOptions {
   /** How far `created_at` may lie from the clock, in milliseconds, either way. */
@@ -15,6 +47,8 @@ export interface ReplayGuardOptions {
   readonly maxRememberedIds: number;
   /** The clock, in milliseconds. */
   readonly now: () => number;
+  /** Keeps them beyond the life of the process. */
+  readonly memory?: ReplayMemory;
 }
 
 /**
@@ -34,6 +68,7 @@ export class ReplayGuard {
   /** @param options The window and the size of the memory. */
   constructor(options: ReplayGuardOptions) {
     this.#options = options;
+    if (options.memory !== undefined) this.#load(options.memory.load());
   }
 
   /** The number of ids that are remembered. */
@@ -54,25 +89,41 @@ export class ReplayGuard {
     const verdict = this.check(id, createdAt);
     if (verdict !== "new") return verdict;
     this.#forgetOld();
+    this.#options.memory?.add(id, createdAt);
+    this.#remember(id, createdAt);
+    return "new";
+  }
+
+  /** A floor beyond the window comes from a clock that was wrong: it must not keep everybody out for good. */
+  #load({ floor = -Infinity, events }: KeptEvents): void {
+    const { freshnessMs, now } = this.#options;
+    this.#floor = Math.min(floor, Math.floor((now() + freshnessMs) / 1000));
+    for (const [id, createdAt] of events) this.#remember(id, createdAt);
+    this.#forgetOld();
+  }
+
+  #remember(id: string, createdAt: number): void {
     let second = this.#bySecond.get(createdAt);
     if (second === undefined) this.#bySecond.set(createdAt, second = new Set());
     second.add(id);
     this.#ids.add(id);
-    return "new";
   }
 
   #forgetOld(): void {
-    const { freshnessMs, maxRememberedIds, now } = this.#options;
+    const { freshnessMs, maxRememberedIds, now, memory } = this.#options;
     // A clock that was set back must not bring a forgotten event to life: the floor stays.
     const oldest = Math.floor((now() - freshnessMs) / 1000) - 1;
     if (oldest === this.#sweptAt && this.#ids.size < maxRememberedIds) return;
     this.#sweptAt = oldest;
-    while (this.#ids.size > 0) {
-      const second = Math.min(...this.#bySecond.keys());
-      if (second > oldest && this.#ids.size < maxRememberedIds) return;
+    let forgotten: number | undefined;
+    for (const second of [...this.#bySecond.keys()].sort((a, b) => a - b)) {
+      if (second > oldest && this.#ids.size < maxRememberedIds) break;
       for (const id of this.#bySecond.get(second) ?? []) this.#ids.delete(id);
       this.#bySecond.delete(second);
-      this.#floor = Math.max(this.#floor, second);
+      forgotten = second;
     }
+    if (forgotten === undefined) return;
+    this.#floor = Math.max(this.#floor, forgotten);
+    memory?.forget(this.#floor);
   }
 }

@@ -44,7 +44,7 @@ import { ClientFeatures } from "./_client_features.ts";
 import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
-import { RequestsInFlight } from "./_requests_in_flight.ts";
+import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
 import type { Inbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
@@ -83,6 +83,8 @@ export interface ServerSessionOptions {
   readonly injectClientPubkey: boolean;
   /** The memory for parts of messages and for streams, of all clients. */
   readonly budget: ByteBudget;
+  /** The requests in flight of all clients. */
+  readonly total: RequestTotal;
   /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
   readonly onAssembled: (inbound: Inbound) => void;
   /** Who is told of requests. */
@@ -107,7 +109,7 @@ export class ServerSession implements Session {
   readonly #client: ClientFeatures;
   readonly #to: Correspondent;
   readonly #ended = new AbortController();
-  readonly #inFlight = new RequestsInFlight();
+  readonly #inFlight: RequestsInFlight;
   readonly #questions: Questions;
   readonly #rate: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
@@ -132,11 +134,12 @@ export class ServerSession implements Session {
     this.#to = new Correspondent({ ...options, peer: this.peer, client: this.#client });
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
+    this.#inFlight = new RequestsInFlight(options.total);
     this.#questions = new Questions(limits.maxInFlight);
     this.#transfers = new Transfers({
       limits,
       budget,
-      onMessage: (message, last) => this.#guard(() => options.onAssembled({ ...last, message })),
+      onMessage: (message, last) => options.onAssembled({ ...last, message }),
       reply: (frame, { wrapKind }) => {
         this.#to.post(frame, { tags: this.#to.introduction(), asked: wrapKind })
           .catch((error) => this.#report(error));
@@ -193,7 +196,7 @@ export class ServerSession implements Session {
   /** Starts to deliver messages, first those that have been waiting. */
   start(): Promise<void> {
     this.#started = true;
-    for (const message of this.#queue.splice(0)) this.onmessage?.(message);
+    for (const message of this.#queue.splice(0)) this.#handOn(message);
     return Promise.resolve();
   }
 
@@ -204,7 +207,7 @@ export class ServerSession implements Session {
   receive(inbound: Inbound): void {
     const { event, message, wrapKind } = inbound;
     if (this.#ended.signal.aborted) return;
-    const { now, limits } = this.#options;
+    const { now, limits, total } = this.#options;
     this.#usedAt = now();
     this.#to.heard(wrapKind);
     this.#client.learn(inbound);
@@ -215,6 +218,8 @@ export class ServerSession implements Session {
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
       : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
       ? `more than ${limits.maxInFlight} requests at the same time`
+      : isRequest(message) && total.count >= limits.maxTotalInFlight
+      ? `more than ${limits.maxTotalInFlight} requests of all clients at the same time`
       : undefined;
     if (refusal !== undefined) {
       if (isRequest(message)) this.#options.watch.refused(this.peer, message);
@@ -307,7 +312,7 @@ export class ServerSession implements Session {
 
   #receiveNotification(notification: JsonRpcNotification): void {
     const cancelled = cancelledRequestOf(notification);
-    if (cancelled === undefined) return this.#deliver(notification);
+    if (cancelled === undefined) return this.#deliver(withoutClaims(notification));
     const request = this.#inFlight.withId(cancelled);
     if (request === undefined) {
       // The request may have come in parts and be whole, but not be here yet.
@@ -347,7 +352,7 @@ export class ServerSession implements Session {
 
   #deliver(message: JsonRpcMessage): void {
     if (this.#started) {
-      this.onmessage?.(message);
+      this.#handOn(message);
     } else if (this.#queue.length < this.#options.limits.maxQueued) {
       this.#queue.push(message);
     } else if (isRequest(message)) {
@@ -420,7 +425,7 @@ export class ServerSession implements Session {
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
     const missing = missingCapability(request, this.initializeParams);
     if (missing !== undefined) {
-      queueMicrotask(() => this.onmessage?.(missing));
+      queueMicrotask(() => this.#handOn(missing));
       return;
     }
     const id = this.#questions.add(request.id);
@@ -439,9 +444,10 @@ export class ServerSession implements Session {
     }
   }
 
-  #guard(work: () => void): void {
+  /** A fault of who takes a message ends nothing here. */
+  #handOn(message: JsonRpcMessage): void {
     try {
-      work();
+      this.onmessage?.(message);
     } catch (error) {
       this.#report(error);
     }
@@ -454,7 +460,7 @@ export class ServerSession implements Session {
 
 function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
   const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
-    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token"
+    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token, a short one"
     : "";
   return `The answer could not be delivered: ${error.message}${hint}`;
 }

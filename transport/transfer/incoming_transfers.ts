@@ -96,6 +96,12 @@ export class IncomingTransfers<Context> {
     else this.#advance(entry, frame, context);
   }
 
+  /** Forgets what has come under a token; nobody is told. */
+  forget(token: string): void {
+    const entry = this.#entries.get(token);
+    if (entry !== undefined) this.#drop(entry);
+  }
+
   /** Forgets everything; nobody is told. */
   close(): void {
     for (const entry of [...this.#entries.values()]) this.#drop(entry);

@@ -23,7 +23,8 @@ export interface TransferLimits {
    */
   readonly maxTransfers: number;
   /**
-   * The parts of all peers together that wait for the rest, in bytes.
+   * The parts of all peers together that wait for the rest, in bytes; as much again may wait for
+   * decryption or verification.
    * @default {268435456}
    */
   readonly maxBufferedBytes: number;
@@ -75,8 +76,9 @@ export interface StreamLimits {
    */
   readonly maxStreamGap: number;
   /**
-   * What of one stream may wait for its reader, in bytes; it counts for `maxBufferedBytes`, too. A
-   * stream whose reader falls further behind fails, since nothing can slow its sender.
+   * What of one stream may wait for its reader, in bytes, with 64 more for each chunk; it counts for
+   * `maxBufferedBytes`, too. A stream whose reader falls further behind fails, since nothing can
+   * slow its sender.
    * @default {4194304}
    */
   readonly maxStreamBufferBytes: number;

@@ -6,12 +6,13 @@
  */
 import { SessionError } from "../../errors.ts";
 import type { JsonRpcNotification } from "../types.ts";
+import { utf8Length } from "../wire/event_size.ts";
 import { type Frame, frameMessage, OPEN_STREAM } from "../wire/frames.ts";
 import type { ByteBudget, StreamLimits, TransferLimits } from "./limits.ts";
 import { StreamReader } from "./stream_reader.ts";
 import { StreamWriter } from "./stream_writer.ts";
 
-/** A longer nonce of a ping is nobody's honest one (CEP-41), in characters. */
+/** A longer nonce of a ping is nobody's honest one (CEP-41), in bytes. */
 const MAX_NONCE = 64;
 
 /** Data that goes and comes beside a call, as text in pieces (CEP-41). */
@@ -49,6 +50,8 @@ export interface RequestStreamOptions {
   readonly maxChunkBytes: () => number;
   /** Sends a frame; resolves when a relay has it. */
   readonly send: (frame: JsonRpcNotification, frameType: string) => Promise<void>;
+  /** Takes each piece that the peer writes at once, where nobody reads `readable`. */
+  readonly sink?: (data: string) => void;
 }
 
 /** The open stream of one request, on either side of it. */
@@ -68,7 +71,7 @@ export class RequestStream implements OpenStream {
   /** Prepares it; nothing leaves before the first write. @param options The bounds, and how frames leave. */
   constructor(options: RequestStreamOptions) {
     this.#options = options;
-    const { limits, budget, isWelcome, maxChunkBytes } = options;
+    const { limits, budget, isWelcome, maxChunkBytes, sink } = options;
     this.#writer = new StreamWriter({
       limits,
       isWelcome,
@@ -80,6 +83,7 @@ export class RequestStream implements OpenStream {
       budget,
       onFailed: (reason) => void this.abort(reason),
       onComplete: () => this.#afterwards(),
+      sink,
     });
     this.#lifetime = setTimeout(
       () => void this.abort(`it lasted longer than ${limits.maxStreamMs} ms`),
@@ -103,6 +107,11 @@ export class RequestStream implements OpenStream {
     return this.#ended.signal;
   }
 
+  /** Whether the request is answered. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   /** Whether either side is writing. */
   get isOpen(): boolean {
     return this.#writer.isOpen || this.#reader.isOpen;
@@ -119,7 +128,7 @@ export class RequestStream implements OpenStream {
 
   async abort(reason = "the stream was aborted"): Promise<void> {
     if (this.#ended.signal.aborted) return;
-    const isKnown = this.#writer.isOpen || this.#reader.hasStarted;
+    const isKnown = !this.#isAnswered && (this.#writer.isOpen || this.#reader.hasStarted);
     this.end(new SessionError("TRANSFER_FAILED", `the stream has failed: ${reason}`));
     if (isKnown) await this.#send("abort", { reason }).catch(() => undefined); // nobody is left to be told
   }
@@ -200,11 +209,12 @@ export class RequestStream implements OpenStream {
   #finish(reason: SessionError): void {
     clearTimeout(this.#idle);
     clearTimeout(this.#lifetime);
+    this.#reader.disown();
     if (!this.#ended.signal.aborted) this.#ended.abort(reason);
   }
 
   #pong(nonce: unknown): void {
-    if (typeof nonce === "string" && nonce.length <= MAX_NONCE) this.#reply("pong", { nonce });
+    if (typeof nonce === "string" && utf8Length(nonce) <= MAX_NONCE) this.#reply("pong", { nonce });
   }
 
   /** While a side is open, a silent peer is asked for a sign of life. */

@@ -56,7 +56,8 @@ export class OutgoingTransfer {
   readonly #stopped = Promise.withResolvers<never>();
   readonly #inFlight = new Set<Promise<unknown>>();
   #hasStopped = false;
-  #endedByPeer = false;
+  /** Whether the peer knows how it ended. */
+  #isKnown = false;
   #progress = 0;
 
   /** Prepares it; nothing happens unless the message turns out to be too large. */
@@ -66,19 +67,19 @@ export class OutgoingTransfer {
     this.#stopped.promise.catch(() => {}); // heard by whoever waits in send()
   }
 
-  /** Whether the message is too large, and leaves in parts. */
-  get hasBegun(): boolean {
-    return this.#progress > 0;
-  }
-
   /** The peer takes the transfer. */
   accept(): void {
     this.#accepted.resolve();
   }
 
+  /** The peer has all of it: should relays not say so, it is told of no failure. */
+  arrived(): void {
+    this.#isKnown = true;
+  }
+
   /** The peer has ended the transfer. */
   abortedByPeer(reason: string): void {
-    this.#endedByPeer = true;
+    this.#isKnown = true;
     const why = reason === "" ? "" : `: ${reason}`;
     this.cancel(new SessionError("TRANSFER_FAILED", `the peer ended the transfer${why}`));
   }
@@ -180,7 +181,7 @@ export class OutgoingTransfer {
 
   /** A transfer that fails tells the other side (faults F23). */
   async #fail(channel: FrameChannel<PostedFrame>, error: unknown): Promise<never> {
-    if (this.#endedByPeer) throw error;
+    if (this.#isKnown || this.#progress === 0) throw error;
     const reason = error instanceof SessionError ? error.message : "the sender gave up";
     try {
       await channel.post(this.#frame("abort", { reason }), "abort");

@@ -22,7 +22,12 @@ export interface StreamReaderOptions {
   readonly onFailed: (reason: StreamProblem) => void;
   /** Called when everything has come. */
   readonly onComplete: () => void;
+  /** Takes each piece at once, where nobody reads `readable`. */
+  readonly sink?: (data: string) => void;
 }
+
+/** What a chunk counts for beside its data, in bytes: empty ones take memory, too. */
+const CHUNK_BYTES = 64;
 
 interface Chunk {
   readonly progress: number;
@@ -38,7 +43,7 @@ export class StreamReader {
   /** What has come before its turn, by its index. */
   readonly #early = new Map<number, Chunk>();
   /** What waits to be read. */
-  readonly #queue: Chunk[] = [];
+  #queue: Chunk[] = [];
   #controller: ReadableStreamDefaultController<string> | undefined;
   #started: number | undefined;
   #next = 0;
@@ -74,7 +79,8 @@ export class StreamReader {
 
   /** Whether more can come. */
   get isOpen(): boolean {
-    return this.hasStarted && !this.#done;
+    const hasBegun = this.hasStarted || this.#early.size > 0 || this.#close !== undefined;
+    return hasBegun && !this.#done;
   }
 
   /** Takes a `start`, `chunk` or `close` of the sender. */
@@ -99,12 +105,16 @@ export class StreamReader {
 
   /** The request is answered: nothing comes any more but what is under way. */
   settle(): void {
-    if (this.#done || this.#close !== undefined) return;
-    if (this.hasStarted) {
-      return this.abort(lost("the call was answered before the stream was closed"));
-    }
+    if (this.#done) return;
+    if (this.isOpen) return this.#waitForTheRest();
     this.#end();
     this.#handOn();
+  }
+
+  /** What waits to be read belongs to who holds the stream; it takes none of the memory of all streams any more. */
+  disown(): void {
+    this.#forget(this.#queue);
+    this.#queue = this.#queue.map((chunk) => ({ ...chunk, bytes: 0 }));
   }
 
   #start(frame: Frame): StreamProblem | undefined {
@@ -130,7 +140,7 @@ export class StreamReader {
     if (chunkIndex - this.#next > this.#options.limits.maxStreamGap) {
       return `chunk ${chunkIndex} comes more than ${this.#options.limits.maxStreamGap} before its turn`;
     }
-    const bytes = utf8Length(data);
+    const bytes = CHUNK_BYTES + utf8Length(data);
     const { limits, budget } = this.#options;
     if (this.#bytes + bytes > limits.maxStreamBufferBytes) {
       return `its reader is more than ${limits.maxStreamBufferBytes} bytes behind`;
@@ -172,7 +182,13 @@ export class StreamReader {
 
   /** Gives the reader what it waits for; after the last chunk, the end. */
   #handOn(): void {
-    if (this.#isWanted) {
+    const { sink } = this.#options;
+    if (sink !== undefined) {
+      for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
+        this.#forget([chunk]);
+        sink(chunk.data);
+      }
+    } else if (this.#isWanted) {
       const chunk = this.#queue.shift();
       if (chunk !== undefined) {
         this.#isWanted = false;
@@ -198,10 +214,15 @@ export class StreamReader {
     return chunk;
   }
 
-  /** What the close has overtaken may still come. */
+  /** What the close, or the answer, has overtaken may still come. */
   #waitForTheRest(): undefined {
     this.#grace ??= setTimeout(
-      () => this.#fail("chunks are missing at its end"),
+      () =>
+        this.#fail(
+          this.#close === undefined
+            ? "the call was answered before the stream was closed"
+            : "chunks are missing at its end",
+        ),
       this.#options.limits.transferGraceMs,
     );
   }

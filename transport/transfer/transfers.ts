@@ -29,7 +29,17 @@ export class Transfers<Context> {
 
   /** Whether a frame belongs to a transfer that is under way. */
   expects({ token }: Frame): boolean {
-    return this.#incoming.has(token) || this.#outgoingWith(token).length > 0;
+    return this.#incoming.has(token) || this.isSending(token);
+  }
+
+  /** Whether a message is on its way out under a token. */
+  isSending(token: string): boolean {
+    return this.#outgoingWith(token).length > 0;
+  }
+
+  /** Forgets what has come under a token; the peer is not told. */
+  forget(token: string): void {
+    this.#incoming.forget(token);
   }
 
   /**

@@ -16,6 +16,8 @@ const WRAP_FIELDS_BYTES = SIGNED_FIELDS_BYTES + 69 + 64;
 
 /** The largest event where relays do not say that they take larger ones: the stock limit of strfry. */
 export const DEFAULT_MAX_EVENT_BYTES = 65_536;
+/** The largest event that peers read, whatever relays take (`limits.maxEventBytes` by default). */
+export const MAX_EVENT_BYTES = 1_048_576;
 /** The frame around an event: `["EVENT",…]`. */
 export const EVENT_FRAME_BYTES = 10;
 

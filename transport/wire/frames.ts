@@ -6,13 +6,17 @@
  *
  * @module
  */
-import type { JsonRpcMessage, JsonRpcNotification } from "../types.ts";
+import type { JsonRpcMessage, JsonRpcNotification, ProgressToken } from "../types.ts";
+import { isObject } from "./json.ts";
 import { isNotification } from "./message.ts";
 
 /** A message that is too large for one event (CEP-22). */
 export const OVERSIZED_TRANSFER = "oversized-transfer";
 /** Data that comes piece by piece beside a call (CEP-41). */
 export const OPEN_STREAM = "open-stream";
+
+/** A longer progress token names no frames: each of them would carry it. In UTF-16 code units. */
+const MAX_TOKEN_LENGTH = 256;
 
 /** What frames are part of. */
 export type FrameProfile = typeof OVERSIZED_TRANSFER | typeof OPEN_STREAM;
@@ -38,9 +42,10 @@ export interface Frame {
 export function frameOf(message: JsonRpcMessage): Frame | undefined {
   if (!isNotification(message) || message.method !== "notifications/progress") return undefined;
   const { progressToken, progress, cvm } = message.params ?? {};
-  if (!isFields(cvm) || typeof cvm.frameType !== "string") return undefined;
+  if (!isObject(cvm) || typeof cvm.frameType !== "string") return undefined;
   if (cvm.type !== OVERSIZED_TRANSFER && cvm.type !== OPEN_STREAM) return undefined;
   if (typeof progressToken !== "string" && typeof progressToken !== "number") return undefined;
+  if (!mayNameFrames(progressToken)) return undefined;
   if (typeof progress !== "number" || !Number.isFinite(progress)) return undefined;
   return {
     profile: cvm.type,
@@ -49,6 +54,11 @@ export function frameOf(message: JsonRpcMessage): Frame | undefined {
     progress,
     fields: cvm,
   };
+}
+
+/** Whether a progress token is short enough to stand in every frame. */
+export function mayNameFrames(token: ProgressToken): boolean {
+  return String(token).length <= MAX_TOKEN_LENGTH;
 }
 
 /** The notification that carries a frame; `text` is for people who watch the progress. */
@@ -67,8 +77,4 @@ export function frameMessage(
       cvm: { type: profile, frameType, ...fields },
     },
   };
-}
-
-function isFields(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

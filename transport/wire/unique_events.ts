@@ -18,7 +18,8 @@ export function randomSalt(): string {
 export class UniqueEvents {
   readonly #salt: string | undefined;
   #second = 0;
-  readonly #made = new Map<string, number>();
+  /** How often a content was sent, by kind and tags. Contents are keys themselves: to escape a large one takes long. */
+  readonly #made = new Map<string, Map<string, number>>();
 
   /** With a salt, every event carries it; without one, only those do that would equal another. */
   constructor(salt?: string) {
@@ -36,11 +37,19 @@ export class UniqueEvents {
       this.#second = template.created_at;
       this.#made.clear();
     }
-    const key = JSON.stringify([template.kind, template.tags, template.content]);
-    const copies = this.#made.get(key) ?? 0;
-    this.#made.set(key, copies + 1);
+    const copies = this.#count(template);
     const parts = [this.#salt, copies === 0 ? undefined : String(copies)];
     const salt = parts.filter((part) => part !== undefined).join("-");
     return salt === "" ? template : { ...template, tags: [...template.tags, [SALT, salt]] };
+  }
+
+  /** How many equal events there were in this second. */
+  #count({ kind, tags, content }: EventTemplate): number {
+    const key = JSON.stringify([kind, tags]);
+    let contents = this.#made.get(key);
+    if (contents === undefined) this.#made.set(key, contents = new Map());
+    const copies = contents.get(content) ?? 0;
+    contents.set(content, copies + 1);
+    return copies;
   }
 }

@@ -11,6 +11,7 @@ import { serveRelay } from "../../../cli/relay/mod.ts";
 import { getPublicKey, parsePrivateKey, PrivateKeySigner } from "../../../crypto/mod.ts";
 import { serve } from "../../../transport/server.ts";
 import { temporaryFolder, TestIo, until } from "../helpers.ts";
+import { EventReader, initialize, send } from "./_client.ts";
 
 const STRANGER = PrivateKeySigner.generate().pubkey;
 
@@ -157,4 +158,29 @@ Deno.test("F30: cvm proxy --http ends with the right exit code for what it can't
     assertEquals([args, code, io.out], [args, 2, ""]);
     assertStringIncludes(io.err, message);
   }
+});
+
+Deno.test("cvm proxy --http has room for as many clients as it is told, and forgets them when it is told", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  await using server = await serve(() => new McpServer({ name: "t", version: "1" }), {
+    signer: PrivateKeySigner.generate(),
+    relays: [relay.url],
+  });
+  const args = [server.publicKey, "--relay", relay.url, "--http-max-sessions", "1"];
+  await using proxy = await startProxy([...args, "--http-idle", "0.5"], folder.path);
+  const first = await initialize(proxy.url);
+  {
+    await using _listening = new EventReader(await send(proxy.url, null, first, "GET"));
+    const error = await assertRejects(() => connect(proxy.url));
+    assertStringIncludes(error.message, "Too many clients");
+  }
+  const forgotten = await until(async () => {
+    // Asking counts as a sign of life, so it is not asked too often.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    const response = await send(proxy.url, { jsonrpc: "2.0", id: 1, method: "ping" }, first);
+    await response.body?.cancel();
+    return response.status === 404;
+  });
+  assert(forgotten);
 });

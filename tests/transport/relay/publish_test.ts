@@ -100,6 +100,7 @@ Deno.test("F13: OK false ends in an error with the relay's reason", async () => 
   assertStringIncludes(error.message, "wss://a.test: blocked: not on the list");
 });
 
+// CEP41-34: relays differ in how many events they take.
 Deno.test("F13: rate-limited: is tried again with back-off, and named when it lasts", async () => {
   await using relay = new MemoryRelay();
   relay.faults.set({ refuseEvents: { reason: "rate-limited: slow down", times: 3 } });
@@ -248,4 +249,13 @@ Deno.test("F39: silence ends at the deadline with a reason for each relay", asyn
   assertEquals(reasonOf(error, deaf), "the relay has not answered the subscription");
   assertEquals(reasonOf(error, refusing), "CLOSED restricted: members only");
   assertStringIncludes(reasonOf(error, down), "connection refused");
+});
+
+Deno.test("F13: the pool's publishTimeoutMs is the deadline of a publish that has none", async () => {
+  await using silent = new MemoryRelay();
+  silent.faults.set({ withholdOk: true });
+  await using pool = poolOn([silent], { publishTimeoutMs: 40 });
+  const event = await makeEvent();
+  const error = await assertRejects(() => pool.publish(event), RelayError);
+  assertEquals(error.code, "PUBLISH_TIMEOUT");
 });

@@ -127,3 +127,12 @@ Deno.test("query() takes no more from a relay than twice what it asked for", asy
   }
   assertEquals((await found).length, 6);
 });
+
+Deno.test("F16: the pool's queryTimeoutMs is the deadline of a query that has none", async () => {
+  await using silent = new MemoryRelay();
+  const event = await makeEvent({ kind: 11316 });
+  await using pool = poolOn([silent], { queryTimeoutMs: 50 });
+  await pool.publish(event);
+  silent.faults.set({ withholdEose: true });
+  assertEquals(await pool.query([{ kinds: [11316] }]), [event]);
+});

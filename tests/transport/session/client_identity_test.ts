@@ -69,11 +69,13 @@ Deno.test("CEP16-2: what a client claims to be is not passed on, wherever it sta
       { id: 1, method: "tools/call", params: { name: "x", _meta: CLAIM }, _meta: CLAIM },
       { id: 2, method: "tools/call", params: { name: "x", _meta: { other: 1 } } },
       { id: 3, method: "tools/list" },
+      { method: "notifications/x", params: { _meta: CLAIM } },
     );
     assertEquals(requests.map(({ params, _meta }) => [params, _meta]), [
       [{ name: "x", _meta: { other: 1 } }, { other: 1 }],
       [{ name: "x", _meta: { other: 1 } }, undefined],
       [undefined, undefined],
+      [{ _meta: { other: 1 } }, undefined],
     ]);
   }
 });

@@ -1,11 +1,31 @@
 import fc from "fast-check";
-import { assert, assertEquals } from "@std/assert";
-import { ReplayGuard } from "../../../transport/session/replay_guard.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ReplayGuard, type ReplayMemory } from "../../../transport/session/replay_guard.ts";
 
-function guardAt(start: number, maxRememberedIds = 1000) {
+function guardAt(start: number, maxRememberedIds = 1000, memory?: ReplayMemory) {
   const clock = { now: start * 1000 };
-  const guard = new ReplayGuard({ freshnessMs: 300_000, maxRememberedIds, now: () => clock.now });
+  const now = () => clock.now;
+  const guard = new ReplayGuard({ freshnessMs: 300_000, maxRememberedIds, now, memory });
   return { clock, guard };
+}
+
+/** What a file would keep. */
+class KeptInMemory implements ReplayMemory {
+  readonly kept = new Map<string, number>();
+  floor: number | undefined;
+
+  load() {
+    return { floor: this.floor, events: [...this.kept] };
+  }
+
+  add(id: string, createdAt: number): void {
+    this.kept.set(id, createdAt);
+  }
+
+  forget(floor: number): void {
+    this.floor = floor;
+    for (const [id, createdAt] of this.kept) if (createdAt <= floor) this.kept.delete(id);
+  }
 }
 
 Deno.test("F01: an event outside of the freshness window is stale, either way", () => {
@@ -62,4 +82,47 @@ Deno.test("F01: whatever the order of events and of the clock, no id is admitted
     ),
     { numRuns: 200 },
   );
+});
+
+Deno.test("F01: what ran in an earlier life does not run again, and what a slow clock sends does", () => {
+  const memory = new KeptInMemory();
+  guardAt(1_000_000, 1000, memory).guard.admit("ran", 1_000_000 - 200);
+  const { guard } = guardAt(1_000_001, 1000, memory);
+  assertEquals(guard.admit("ran", 1_000_000 - 200), "seen");
+  assertEquals(guard.admit("slow clock", 1_000_000 - 200), "new");
+});
+
+Deno.test("F01: what a memory had no room for stays refused in the next life", () => {
+  const memory = new KeptInMemory();
+  const { guard } = guardAt(1_000_000, 10, memory);
+  for (let i = 0; i < 30; i++) guard.admit(`${i}`, 1_000_000 + i);
+  assert(memory.kept.size <= 10, `${memory.kept.size} ids are kept`);
+  const next = guardAt(1_000_000, 5, memory).guard;
+  assert(memory.kept.size <= 5, `${memory.kept.size} ids are kept`);
+  for (let i = 0; i < 30; i++) assert(next.admit(`${i}`, 1_000_000 + i) !== "new");
+});
+
+Deno.test("F01: an event that can't be kept does not run", () => {
+  const full: ReplayMemory = {
+    load: () => ({ events: [] }),
+    add: () => {
+      throw new Error("the disk is full");
+    },
+    forget: () => {},
+  };
+  const { guard } = guardAt(1_000_000, 1000, full);
+  assertThrows(() => guard.admit("a", 1_000_000), Error, "the disk is full");
+});
+
+Deno.test("F01: a clock that was far ahead once keeps nobody out for longer than twice the window", () => {
+  const memory = new KeptInMemory();
+  const { guard, clock } = guardAt(2_000_000, 1000, memory);
+  guard.admit("a", 2_000_000);
+  clock.now += 700_000;
+  guard.admit("b", 2_000_700);
+  assertEquals(memory.floor, 2_000_000);
+  const next = guardAt(1_000_000, 1000, memory);
+  assertEquals(next.guard.admit("c", 1_000_000), "stale");
+  next.clock.now += 301_000;
+  assertEquals(next.guard.admit("d", 1_000_301), "new");
 });

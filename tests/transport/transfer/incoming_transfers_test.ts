@@ -36,7 +36,7 @@ Deno.test("IncomingTransfers takes numbers with gaps, such as one that was kept 
   assertEquals(receiver.messages, [ANSWER]);
 });
 
-Deno.test("CEP22-9, CEP22-15, F09: what a sender declares is checked before anything is kept", async () => {
+Deno.test("F09, CEP22-9, CEP22-15, CEP22-27: what a sender declares is checked before anything is kept", async () => {
   const [start] = await framesOf(TEXT, 2);
   const bounds = { maxTransferBytes: 1_000, maxTransferChunks: 10, maxTransfers: 1 };
   const cases: [Record<string, unknown>, string][] = [
@@ -153,7 +153,7 @@ Deno.test("CEP22-16: a transfer that stands still fails, and so does one that ta
   }
 });
 
-Deno.test("F09: the parts of all peers together stay within the memory for them", async () => {
+Deno.test("F09, CEP22-27: the parts of all peers together stay within the memory for them", async () => {
   const budget = new ByteBudget(30);
   const [a, b] = [new Receiver({}, { budget }), new Receiver({}, { budget })];
   const frames = await framesOf(TEXT, 2);
@@ -176,7 +176,7 @@ Deno.test("F09: frames whose transfer never begins are kept in small number, and
   assertEquals(receiver.budget.used, 0);
 });
 
-Deno.test("CEP22-7: an accept goes out when the sender can't know that we take transfers", async () => {
+Deno.test("CEP22-7, CEP22-23: an accept goes out when the sender can't know that we take transfers, and says nothing else", async () => {
   const [start] = await framesOf(TEXT, 2);
   const receiver = new Receiver();
   receiver.transfers.receive(start!, 1, { wantsAccept: true });
@@ -184,5 +184,25 @@ Deno.test("CEP22-7: an accept goes out when the sender can't know that we take t
   assertEquals(receiver.replies.map(({ frameType, progress }) => [frameType, progress]), [
     ["accept", 2],
   ]);
+  assertEquals(receiver.replies[0]!.fields, { type: "oversized-transfer", frameType: "accept" });
   receiver.transfers.close();
+});
+
+Deno.test("CEP22-21: without a start nothing is put together, whatever else comes", async () => {
+  const receiver = new Receiver();
+  const [, ...rest] = await framesOf(TEXT, 2);
+  await receiver.take(...rest, ...rest);
+  assertEquals([receiver.messages, receiver.replies, receiver.transfers.size], [[], [], 0]);
+  receiver.transfers.close();
+});
+
+Deno.test("CEP22-24: frames that keep coming do not put off the end of a transfer that takes too long", async () => {
+  const receiver = new Receiver({ transferTimeoutMs: 20 });
+  const text = JSON.stringify({ jsonrpc: "2.0", id: 1, result: { text: "x".repeat(10_000) } });
+  for (const one of (await framesOf(text, 9_000)).slice(0, -1)) {
+    await receiver.take(one);
+    await new Promise((resolve) => setTimeout(resolve));
+    if (receiver.failures.length > 0) break;
+  }
+  assertEquals(receiver.answers, ["abort: it was not done within 20 ms"]);
 });

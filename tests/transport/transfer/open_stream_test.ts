@@ -71,7 +71,7 @@ async function readAll(stream: RequestStream): Promise<string> {
   return text;
 }
 
-Deno.test("an open stream brings what is written to the other side, both ways at once (CEP41-2, CEP41-6, CEP41-10)", async () => {
+Deno.test("an open stream brings what is written to the other side, both ways at once (CEP41-2, CEP41-6, CEP41-10, CEP41-33)", async () => {
   const [a, b] = pair();
   using _a = a;
   using _b = b;
@@ -126,6 +126,7 @@ Deno.test("CEP41-3: no chunk leaves before the accept where support is unknown, 
   await written;
   assertEquals(a.types, ["start", "chunk"]);
   assertEquals(b.sent.map(({ frameType, progress }) => [frameType, progress]), [["accept", 2]]);
+  assertEquals(b.sent[0]!.fields, { type: OPEN_STREAM, frameType: "accept" }); // CEP41-28
 });
 
 Deno.test("CEP41-3: a stream that nobody accepts fails its writer", async () => {
@@ -134,24 +135,24 @@ Deno.test("CEP41-3: a stream that nobody accepts fails its writer", async () => 
   assertEquals(error.code, "TRANSFER_FAILED");
 });
 
-Deno.test("CEP41-5, CEP41-12, CEP41-14: a stream that can't be whole fails, and the sender is told", async () => {
+Deno.test("CEP41-5, CEP41-12, CEP41-14, CEP41-22: a stream that can't be whole fails, and the sender is told", async () => {
   const grace = { transferGraceMs: 1 };
   const cases: [Frame[], string][] = [
     [[start, frame("start", 5)], "a second time"],
     [[start, frame("chunk", 2, { chunkIndex: 0 })], "no data"],
     [[start, frame("chunk", 2, { chunkIndex: -1, data: "x" })], "no chunkIndex"],
     [[start, chunk(1, "a"), chunk(1, "b")], "comes twice"],
-    [[start, chunk(65)], "before its turn"],
+    [[start, chunk(6)], "before its turn"],
     [[start, { ...chunk(0), progress: 1 }], "in order"],
     [[start, chunk(0), frame("close", 2, { lastChunkIndex: 0 })], "not numbered last"],
     [[start, chunk(0), chunk(1), frame("close", 9, { lastChunkIndex: 0 })], "before its last"],
     [[start, frame("close", 9, { lastChunkIndex: 0 }), chunk(1)], "after the last"],
     [[start, frame("close", 9, { lastChunkIndex: 1 }), chunk(0)], "missing"],
     [[frame("close", 9)], "missing"],
-    [[start, chunk(0, "x".repeat(11)), chunk(1, "y".repeat(11))], "21 bytes behind"],
+    [[start, chunk(0, "x".repeat(11)), chunk(1, "y".repeat(11))], "149 bytes behind"],
   ];
   for (const [frames, reason] of cases) {
-    using side = new Side({ ...grace, maxStreamBufferBytes: 21 });
+    using side = new Side({ ...grace, maxStreamBufferBytes: 149, maxStreamGap: 5 });
     side.receive(...frames);
     const error = await assertRejects(() => readAll(side.stream), SessionError);
     assertEquals(error.code, "TRANSFER_FAILED");
@@ -184,8 +185,8 @@ Deno.test("an open stream whose reader turns away is aborted for the sender", as
   assertEquals(b.budget.used, 0);
 });
 
-Deno.test("F24: a slow reader has a bounded number of bytes waiting, its own and of all streams", async () => {
-  using side = new Side({ maxStreamBufferBytes: 10 });
+Deno.test("F24, CEP41-32: a slow reader has a bounded number of bytes waiting, its own and of all streams", async () => {
+  using side = new Side({ maxStreamBufferBytes: 80 });
   side.receive(start, chunk(0, "123456"));
   const reader = side.stream.readable.getReader();
   assertEquals((await reader.read()).value, "123456");
@@ -194,9 +195,30 @@ Deno.test("F24: a slow reader has a bounded number of bytes waiting, its own and
   side.receive(chunk(2, "123456"), chunk(3, "123456"));
   await assertRejects(() => reader.read(), SessionError, "behind");
 
-  using crowded = new Side({ maxBufferedBytes: 3 });
+  using crowded = new Side({ maxBufferedBytes: 69 });
   crowded.receive(start, chunk(0, "123456"));
   await assertRejects(() => readAll(crowded.stream), SessionError, "no memory");
+});
+
+Deno.test("F09: chunks without data are bounded, too", async () => {
+  using side = new Side({ maxStreamBufferBytes: 1_000 });
+  side.receive(start, ...Array.from({ length: 100 }, (_, index) => chunk(index, "")));
+  await assertRejects(() => readAll(side.stream), SessionError, "behind");
+});
+
+Deno.test("F09: what nobody has read of a stream that is over takes no memory from other streams", async () => {
+  using answered = new Side();
+  answered.receive(start, chunk(0, "unread"), frame("close", 9, { lastChunkIndex: 0 }));
+  assert(answered.budget.used > 0, "the call is still under way");
+  answered.stream.answered();
+  assertEquals(answered.budget.used, 0);
+  assertEquals(await readAll(answered.stream), "unread", "it can still be read");
+  assertEquals(answered.budget.used, 0, "and is given back once");
+
+  using ended = new Side();
+  ended.receive(start, chunk(0, "unread"), frame("close", 9, { lastChunkIndex: 0 }));
+  ended.stream.end(new SessionError("CLOSED", "the session has ended"));
+  assertEquals(ended.budget.used, 0);
 });
 
 Deno.test("CEP41-20: the writer waits while many frames are on their way", async () => {
@@ -213,9 +235,9 @@ Deno.test("CEP41-20: the writer waits while many frames are on their way", async
   assertEquals(side.types.length, 4);
 });
 
-Deno.test("CEP41-8: a ping is answered with its nonce, unless that is too long", () => {
+Deno.test("CEP41-8, CEP41-26: a ping is answered with its nonce, unless that is longer than 64 bytes", () => {
   using side = new Side();
-  const nonces = ["n", "x".repeat(64), "x".repeat(65), 5, undefined];
+  const nonces = ["n", "x".repeat(64), "x".repeat(65), "é".repeat(33), 5, undefined];
   side.receive(start, ...nonces.map((nonce, i) => frame("ping", i + 2, { nonce })));
   assertEquals(side.sent.map(({ frameType, fields }) => [frameType, fields.nonce]), [
     ["pong", "n"],
@@ -223,7 +245,7 @@ Deno.test("CEP41-8: a ping is answered with its nonce, unless that is too long",
   ]);
 });
 
-Deno.test("CEP41-9, CEP41-17: a silent peer is asked for a sign of life; one that gives none, or a wrong one, has failed", async () => {
+Deno.test("CEP41-9, CEP41-17, CEP41-25: a silent peer is asked for a sign of life; one that gives none, or a wrong one, has failed", async () => {
   const times = { streamIdleMs: 5, streamProbeMs: 30 };
   using side = new Side(times);
   await side.stream.write("x");
@@ -260,14 +282,25 @@ Deno.test("CEP41-4: when the call is answered the stream is closed; when it fail
   }
 });
 
-Deno.test("F25: a reader settles when the call is answered: at once without a stream, with an error when the stream was not closed", async () => {
+Deno.test("F25: a reader settles when the call is answered: at once without a stream, with an error when the stream is not closed in time", async () => {
   using without = new Side();
   without.stream.answered();
   assertEquals(await readAll(without.stream), "");
-  using open = new Side();
-  open.receive(start, chunk(0));
-  open.stream.answered();
-  await assertRejects(() => readAll(open.stream), SessionError, "before the stream was closed");
+  for (const frames of [[start, chunk(0)], [chunk(0)]]) {
+    using open = new Side({ transferGraceMs: 1 });
+    open.receive(...frames);
+    open.stream.answered();
+    await assertRejects(() => readAll(open.stream), SessionError, "before the stream was closed");
+    assertEquals(open.types, [], "who has answered is not told");
+  }
+  for (const late of [[start, chunk(0)], [start], [chunk(0)]]) {
+    using side = new Side();
+    const frames = [start, chunk(0), frame("close", 9, { lastChunkIndex: 0 })];
+    side.receive(...frames.filter((one) => !late.includes(one)).slice(0, 1));
+    side.stream.answered();
+    side.receive(...frames);
+    assertEquals(await readAll(side.stream), "0");
+  }
   using gap = new Side();
   gap.receive(start, frame("close", 9, { lastChunkIndex: 0 }));
   gap.stream.answered();
@@ -288,4 +321,53 @@ Deno.test("readable and writable are pipes", async () => {
   await a.stream.close();
   await piped;
   assertEquals(await text, "HELLO");
+});
+
+Deno.test("CEP41-27, CEP41-29: what a start says beside, and the numbers between chunks, mean nothing", async () => {
+  using side = new Side();
+  const text = readAll(side.stream);
+  side.receive(
+    frame("start", 7, { contentType: "x", totalChunks: 99, lastChunkIndex: 0, progress: null }),
+    frame("ping", 8, { nonce: "n" }),
+    { ...chunk(0, "a"), progress: 40 },
+    frame("ping", 41, { nonce: "m" }),
+    { ...chunk(1, "b"), progress: 1_000 },
+    frame("close", 2_000, { lastChunkIndex: 1 }),
+  );
+  assertEquals(await text, "ab");
+});
+
+Deno.test("CEP41-35: a stream that has ended is not begun again", async () => {
+  const [a, b] = pair();
+  using _a = a;
+  using _b = b;
+  await a.stream.write("x");
+  await a.stream.close();
+  const error = await assertRejects(() => a.stream.write("y"), SessionError);
+  assertEquals([error.code, a.types], ["CLOSED", ["start", "chunk", "close"]]);
+});
+
+Deno.test("CEP41-24: every frame that counts puts off the question for a sign of life, and no other does", () => {
+  const streamIdleMs = 54_321;
+  const { setTimeout } = globalThis;
+  let timers = 0;
+  globalThis.setTimeout = ((handler: () => void, ms: number) => {
+    if (ms === streamIdleMs) timers += 1;
+    return setTimeout(handler, ms);
+  }) as typeof setTimeout;
+  try {
+    using side = new Side({ streamIdleMs });
+    const puts = (one: Frame) => {
+      const before = timers;
+      side.receive(one);
+      return timers > before;
+    };
+    const frames = [start, chunk(0), frame("ping", 3, { nonce: "n" }), frame("accept", 4)];
+    assertEquals(frames.map(puts), [true, true, true, true]);
+    assertEquals(puts(frame("pong", 5, { nonce: "never asked for" })), false);
+    side.receive(frame("close", 6, { lastChunkIndex: 0 }));
+    assertEquals(puts(frame("chunk", 7, { chunkIndex: 1, data: "late" })), false);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 });

@@ -70,7 +70,7 @@ Deno.test("F23: a transfer that nobody accepts ends in an error that says so, an
   assertEquals([error.code, channel.types], ["MESSAGE_TOO_LARGE", ["start", "abort"]]);
 });
 
-Deno.test("CEP22-14: a transfer that the peer aborts stops, and says why", async () => {
+Deno.test("CEP22-14, CEP35-12: a transfer that the peer aborts, though it says that it takes them, stops, and says why", async () => {
   const channel = new Channel();
   channel.taken = () => new Promise(() => {});
   const outgoing = transfer({ maxFramesInFlight: 1 });

@@ -129,10 +129,14 @@ Deno.test("CEP22-7: a server that has lost a client's session waits for the clie
   assertEquals(types.slice(0, 3), ["server start", "client accept", "server chunk"]);
 });
 
-Deno.test("CEP22-3: no transfer to a client that has not said that it takes them, or that gave no token; the caller is told at once", async () => {
+Deno.test("CEP22-3, CEP22-26: no transfer to a client that has not said that it takes them, or that gave no token; the caller is told at once", async () => {
   await using relay = new MemoryRelay();
+  const events = record(relay);
   await using server = await serveLarge(relay);
-  await using session = await connect(relay, server.publicKey, { oversizedTransfer: false });
+  await using session = await connect(relay, server.publicKey, {
+    encryption: "disabled",
+    oversizedTransfer: false,
+  });
   for (const onprogress of [undefined, () => {}]) {
     await assertRejects(
       () => repeat(session.client, "x", 100_000, { onprogress }),
@@ -140,6 +144,7 @@ Deno.test("CEP22-3: no transfer to a client that has not said that it takes them
       "The answer could not be delivered",
     );
   }
+  assertEquals(framesIn(events), []);
   await using able = await connect(relay, server.publicKey);
   await using peer = await RawPeer.open(relay);
   const call = {
@@ -206,7 +211,55 @@ Deno.test("F05, CEP22-20: two clients with the same token do not touch each othe
   for (const { client } of sessions) await client.close();
 });
 
-Deno.test("SPEC-3: the answer to a request in parts refers to the last part", async () => {
+Deno.test("F05: two programs with one key and the same tokens do not touch each other's transfers", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay);
+  const signer = PrivateKeySigner.generate();
+  const limits = { maxFramesInFlight: 1 }; // or else the one answer leaves before the other
+  const options = { signer, limits, stateless: true };
+  const programs = [
+    await connect(relay, server.publicKey, options),
+    await connect(relay, server.publicKey, options),
+  ];
+  const onprogress = () => {};
+  const texts = await Promise.all(programs.map(async ({ client }, index) => {
+    return textOf(await repeat(client, String(index), 400_000, { onprogress, timeout: 5_000 }));
+  }));
+  assertEquals(texts, ["0".repeat(400_000), "1".repeat(400_000)]);
+  for (const { client } of programs) await client.close();
+});
+
+Deno.test("F18: a request whose OK never comes is not given up, nor its answer, once the server is heard", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay, { encryption: "disabled" });
+  const { relays, pool } = network(relay);
+  const options = { relays, pool: { ...pool, publishTimeoutMs: 1_000 } };
+  const encryption = "disabled";
+  await using session = await connect(relay, server.publicKey, { ...options, encryption });
+  for (const [text, times] of [["x", 200_000], [LARGE, 1]] as const) {
+    const deadline = Promise.withResolvers<void>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    relay.faults.set({
+      withholdOk: true,
+      onDelivery: ({ event }) => {
+        const isEnd = frameOf(JSON.parse(event.content))?.frameType === "end";
+        if (!isEnd || event.pubkey !== server.publicKey) return "pass";
+        timer = setTimeout(deadline.resolve, 1_100); // later than the client's deadline for OKs
+        return "hold";
+      },
+    });
+    const call = repeat(session.client, text, times);
+    const late = deadline.promise.then(() => relay.faults.release());
+    try {
+      const [result] = await Promise.all([call, late]);
+      assertEquals(textOf(result), text.repeat(times));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+});
+
+Deno.test("SPEC-3, CEP22-22: a request in parts needs no session before it, and its answer refers to the last part", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveLarge(relay);
   await using peer = await RawPeer.open(relay);
@@ -279,7 +332,7 @@ Deno.test("F23: a lost frame fails the call on both sides, and says so", async (
   assertEquals(textOf(await repeat(session.client, LARGE, 1)), LARGE);
 });
 
-Deno.test("F40: relays that take less make the parts smaller, and relays that take more are not sent parts", async () => {
+Deno.test("F40, CEP22-25: relays that take less make the parts smaller, and relays that take more are not sent parts", async () => {
   for (const [max, parts] of [[20_000, true], [500_000, false]] as const) {
     await using relay = new MemoryRelay({ limits: { maxFrameBytes: max, maxEventBytes: max } });
     const events = record(relay);
@@ -296,6 +349,46 @@ Deno.test("F40: relays that take less make the parts smaller, and relays that ta
     assertEquals(framesIn(events).length > 0, parts);
     for (const event of events) assert(JSON.stringify(["EVENT", event]).length <= max);
   }
+});
+
+Deno.test("F09: a long progress token, or a relay that takes next to nothing, does not make a flood of tiny parts", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay);
+  await using peer = await RawPeer.open(relay);
+  const name = { name: "repeat", arguments: { text: "x", times: 100_000 } };
+  const params = { ...name, _meta: { progressToken: "t".repeat(60_000) } };
+  const call = { jsonrpc: "2.0", id: 1, method: "tools/call", params };
+  const tags = [["p", server.publicKey], ["support_oversized_transfer"]];
+  peer.publish(await peer.message(server.publicKey, call, { tags }));
+  await until("an answer comes", () => peer.received.length > 0);
+  assertStringIncludes(JSON.parse(peer.received[0]!.content).error.message, "a short one");
+
+  const { relays, pool } = network(relay);
+  const limitation = { max_message_length: 1_500 };
+  const options = {
+    relays,
+    pool: { ...pool, fetchRelayInfo: () => Promise.resolve({ limitation }) },
+    encryption: "disabled" as const,
+  };
+  await using tiny = await serveLarge(relay, options);
+  await using session = await connect(relay, tiny.publicKey, { encryption: "disabled" });
+  await assertRejects(() => repeat(session.client, "y", 100_000), Error, "could not be delivered");
+});
+
+Deno.test("F40: relays that take more than peers read are not sent more than peers read", async () => {
+  const max = 8_000_000;
+  await using relay = new MemoryRelay({ limits: { maxFrameBytes: max, maxEventBytes: max } });
+  const { relays, pool } = network(relay);
+  const limitation = { max_message_length: max, max_content_length: max };
+  const options = {
+    relays,
+    pool: { ...pool, fetchRelayInfo: () => Promise.resolve({ limitation }) },
+    encryption: "disabled" as const,
+  };
+  await using server = await serveLarge(relay, options);
+  await using session = await connect(relay, server.publicKey, options);
+  const result = await repeat(session.client, "y", 2_000_000, { timeout: 5_000 });
+  assertEquals(textOf(result)?.length, 2_000_000);
 });
 
 Deno.test("an answer that no relay takes fails in time for who waits for it", async () => {
@@ -362,6 +455,45 @@ Deno.test("oversized answers reach a client with roots and sampling, and answer 
   assertEquals([textOf(large)?.length, textOf(asked)], [300_000, "and well"]);
 });
 
+Deno.test("a program that throws at a message in parts hears of it itself, on both sides", async () => {
+  await using relay = new MemoryRelay();
+  const thrown: string[] = [];
+  const options = { signer: PrivateKeySigner.generate(), ...network(relay) };
+  await using server = await serve((session) => {
+    const mcp = largeServer();
+    return {
+      connect: async (transport) => {
+        await mcp.connect(transport);
+        const { onmessage } = session;
+        session.onmessage = (message) => {
+          if (message.params?.name === "echo") throw new Error("server");
+          onmessage?.(message);
+        };
+        session.onerror = ({ message }) => void thrown.push(message);
+      },
+      close: () => mcp.close(),
+    };
+  }, options);
+  await using session = await connect(relay, server.publicKey);
+  const { transport } = session;
+  const { onmessage } = transport;
+  let isThrowing = true;
+  transport.onmessage = (message) => {
+    if (isThrowing) throw new Error("client");
+    onmessage?.(message);
+  };
+  transport.onerror = ({ message }) => void thrown.push(message);
+  const params = { name: "repeat", arguments: { text: "x", times: 200_000 } };
+  await transport.send({ jsonrpc: "2.0", id: "a", method: "tools/call", params });
+  await until("the client has thrown", () => thrown.length === 1);
+  const echo = { name: "echo", arguments: { message: LARGE } };
+  await transport.send({ jsonrpc: "2.0", id: "b", method: "tools/call", params: echo });
+  await until("the server has thrown", () => thrown.length === 2);
+  assertEquals(thrown, ["client", "server"]);
+  isThrowing = false;
+  assertEquals(textOf(await repeat(session.client, "x", 200_000))?.length, 200_000);
+});
+
 Deno.test("CEP22-5: a publish that fails for any reason is not tried again in parts", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveLarge(relay, { encryption: "disabled" });
@@ -370,4 +502,16 @@ Deno.test("CEP22-5: a publish that fails for any reason is not tried again in pa
   await assertRejects(() => repeat(session.client, "x", 1), Error, "not now");
   relay.faults.clear();
   assertEquals(framesIn(events), []);
+});
+
+Deno.test("F02: a request in parts counts for the bounds of its client as one sent whole", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveLarge(relay, { limits: { maxInFlight: 1 } });
+  await using session = await connect(relay, server.publicKey);
+  const stop = new AbortController();
+  const slow = session.client.callTool({ name: "slow" }, undefined, { signal: stop.signal })
+    .catch(() => "stopped");
+  await assertRejects(() => repeat(session.client, LARGE, 1), Error, "more than 1 requests");
+  stop.abort();
+  assertEquals(await slow, "stopped");
 });

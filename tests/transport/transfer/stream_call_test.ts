@@ -8,7 +8,7 @@ import {
 // @ts-types="@modelcontextprotocol/sdk/server/mcp"
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import * as z from "zod";
-import { type NostrEvent, PrivateKeySigner } from "../../../crypto/mod.ts";
+import { type NostrEvent, PrivateKeySigner, type Signer } from "../../../crypto/mod.ts";
 import { CallError, SessionError } from "../../../errors.ts";
 import type { StreamCall } from "../../../transport/client.ts";
 import {
@@ -219,6 +219,50 @@ Deno.test("F25: a server that never answers fails a streamed call in time", asyn
   await assertRejects(() => aborted.result, Error, "changed my mind");
 });
 
+Deno.test("F20: a streamed call that is cancelled before it is signed does not leave", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  const key = PrivateKeySigner.generate();
+  let gate = Promise.resolve();
+  const signer: Signer = {
+    getPublicKey: () => key.getPublicKey(),
+    signEvent: async (template) => {
+      await gate;
+      return key.signEvent(template);
+    },
+    nip44: key.nip44,
+  };
+  await using session = await connect(relay, server.publicKey, { signer });
+  const events = record(relay);
+  const early = session.transport.streamCall("tools/call", spell("word"), {
+    signal: AbortSignal.abort(new Error("changed my mind")),
+  });
+  await assertRejects(() => early.result, Error, "changed my mind");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  const late = session.transport.streamCall("tools/call", spell("word"));
+  late.cancel();
+  const ping = session.client.ping();
+  resolve();
+  await ping;
+  assertEquals(events.length, 2, "the ping and its answer");
+});
+
+Deno.test("a streamed call in parts, both ways, says nothing of it to the MCP client above", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using session = await connect(relay, server.publicKey);
+  const seen: unknown[] = [];
+  session.transport.onmessage = (message) => void seen.push(message);
+  const call = session.transport.streamCall("tools/call", {
+    ...spell("a", 200_000),
+    more: "x".repeat(200_000),
+  });
+  assertEquals(await wordsOf(call), ["a"]);
+  await call.result;
+  assertEquals(seen, []);
+});
+
 Deno.test("F25: an MCP client that knows nothing of streams gets its result, and the stream as messages of progress", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
@@ -230,7 +274,46 @@ Deno.test("F25: an MCP client that knows nothing of streams gets its result, and
   assertEquals([result.content, messages], [[{ type: "text", text: "" }], ["a", "b", "c"]]);
 });
 
-Deno.test("CEP41-1, CEP41-19: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
+Deno.test("F25: what its answer has overtaken of a stream is read all the same", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  for (const held of ["start", "chunk", "close"]) {
+    relay.faults.set({
+      onDelivery: ({ event }) =>
+        frameOf(JSON.parse(event.content))?.frameType === held ? "hold" : "pass",
+    });
+    const call = session.transport.streamCall("tools/call", spell("word"));
+    const words = wordsOf(call);
+    await call.result;
+    relay.faults.release();
+    assertEquals(await words, ["w", "o", "r", "d"], `${held} comes late`);
+  }
+});
+
+Deno.test("F25: an MCP client hears of no progress after its answer, and of all before it", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  const seen: (string | undefined)[] = [];
+  const { onmessage } = session.transport;
+  session.transport.onmessage = (message) => {
+    seen.push(message.params?.message ?? "the answer");
+    onmessage?.(message);
+  };
+  relay.faults.set({
+    onDelivery: ({ event }) => {
+      const message = JSON.parse(event.content);
+      if (message.result !== undefined) relay.faults.release();
+      return frameOf(message)?.fields.chunkIndex === 0 ? "hold" : "pass";
+    },
+  });
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  await session.client.callTool(spell(letters), undefined, { onprogress: () => {} });
+  assertEquals(seen, [...letters, "the answer"]);
+});
+
+Deno.test("CEP41-1, CEP41-19, CEP41-31: no stream without a progress token, or to a client that has not said that it takes streams", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
   await using session = await connect(relay, server.publicKey);
@@ -296,4 +379,78 @@ Deno.test("Session.openStream() throws for a request that is not in flight", asy
   const error = assertThrows(() => sessions[0]!.openStream("nothing"), SessionError, "in flight");
   assertEquals(error.code, "STREAM_UNAVAILABLE");
   assertEquals(sessions[0]!.contextOf("nothing"), undefined);
+});
+
+/** A frame of a stream, as a peer writes it by hand. */
+const streamFrame = (token: string, progress: number, frameType: string, fields = {}) => ({
+  jsonrpc: "2.0",
+  method: "notifications/progress",
+  params: { progressToken: token, progress, cvm: { type: "open-stream", frameType, ...fields } },
+});
+
+Deno.test("CEP41-3, CEP41-30: a stateless client that introduces itself with nothing streams after the accept, without a session before it", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using peer = await RawPeer.open(relay);
+  const send = async (message: unknown) =>
+    peer.publish(await peer.message(server.publicKey, message));
+  const params = { name: "upper", arguments: {}, _meta: { progressToken: "t" } };
+  await send({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
+  await send(streamFrame("t", 1, "start"));
+  await until("it is accepted", () => framesIn(peer.received).includes("accept"));
+  await send(streamFrame("t", 2, "chunk", { chunkIndex: 0, data: "abc" }));
+  // The server does not know whether we take streams: it waits for an accept, too.
+  await until("its stream begins", () => framesIn(peer.received).includes("start"));
+  await send(streamFrame("t", 3, "accept"));
+  await until("it answers", () => framesIn(peer.received).includes("chunk"));
+  await send(streamFrame("t", 4, "close", { lastChunkIndex: 0 }));
+  const answered = () => peer.received.filter(({ tags }) => tags.some(([name]) => name === "e"));
+  await until("the call is answered", () => answered().length === 1);
+  assertEquals(framesIn(peer.received), ["accept", "start", "chunk", "close"]);
+  assertEquals(JSON.parse(answered()[0]!.content).id, 1);
+});
+
+Deno.test("CEP41-16: a close is no answer: a call waits for the one that its server sends, and takes one only", async () => {
+  await using relay = new MemoryRelay();
+  await using peer = await RawPeer.open(relay);
+  const signer = PrivateKeySigner.generate();
+  const options = { signer, stateless: true, encryption: "disabled" as const };
+  await using session = await connect(relay, peer.pubkey, options);
+  const call = session.transport.streamCall("tools/call", { name: "x" });
+  let settled = 0;
+  void call.result.finally(() => settled += 1);
+  await until("the request comes", () => peer.received.length === 1);
+  const request = peer.received[0]!;
+  const token = JSON.parse(request.content).params._meta.progressToken;
+  const send = async (message: unknown) =>
+    peer.publish(
+      await peer.message(signer.pubkey, message, {
+        tags: [["p", signer.pubkey], ["e", request.id], ["support_open_stream"]],
+      }),
+    );
+  await send(streamFrame(token, 1, "start"));
+  await send(streamFrame(token, 2, "chunk", { chunkIndex: 0, data: "a" }));
+  await send(streamFrame(token, 3, "close", { lastChunkIndex: 0 }));
+  assertEquals(await wordsOf(call), ["a"]);
+  assertEquals(settled, 0);
+  for (const text of ["first", "second"]) {
+    await send({ jsonrpc: "2.0", id: JSON.parse(request.content).id, result: { text } });
+  }
+  assertEquals(await call.result, { text: "first" });
+  assertEquals(settled, 1);
+});
+
+Deno.test("F24: a stream that nobody reads slows no other, of the same client or of another", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  await using one = await connect(relay, server.publicKey);
+  await using two = await connect(relay, server.publicKey);
+  const unread = one.transport.streamCall("tools/call", spell("unread"));
+  await unread.result;
+  for (const { transport } of [one, two]) {
+    const call = transport.streamCall("tools/call", spell("read"));
+    assertEquals((await wordsOf(call)).join(""), "read");
+    await call.result;
+  }
+  assertEquals((await wordsOf(unread)).join(""), "unread", "what waited is still there");
 });

@@ -45,6 +45,7 @@ Deno.test("frameOf() finds no frame in what is none", () => {
     { ...good, cvm: { type: "something else", frameType: "start" } },
     { ...good, cvm: { type: "oversized-transfer", frameType: 1 } },
     { ...good, progressToken: {} },
+    { ...good, progressToken: "a".repeat(257) },
     { ...good, progress: "1" },
   ];
   for (const one of params) {

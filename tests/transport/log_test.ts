@@ -1,0 +1,63 @@
+/** What the library logs at the levels that a program has by default. */
+import { assertEquals } from "@std/assert";
+import { configure, type LogRecord, reset } from "@logtape/logtape";
+import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { serve } from "../../transport/server.ts";
+import { MemoryRelay } from "../../transport/testing/mod.ts";
+import { fixtureServer, type Log, network, RawPeer, until } from "./_harness.ts";
+
+/** Collects what is logged at `info` and above. */
+async function recording() {
+  const records: LogRecord[] = [];
+  await configure({
+    reset: true,
+    sinks: { records: (record) => void records.push(record) },
+    loggers: [
+      { category: "cvm", lowestLevel: "info", sinks: ["records"] },
+      { category: ["logtape", "meta"], lowestLevel: "fatal", sinks: ["records"] },
+    ],
+  });
+  return { records, [Symbol.asyncDispose]: () => reset() };
+}
+
+Deno.test("F07, F38: what is refused or not for us leaves no line in the log, and what is answered nothing of its content", async () => {
+  await using log = await recording();
+  const done: Log = { echoed: [], started: 0, cancelled: 0 };
+  await using relay = new MemoryRelay();
+  const friend = PrivateKeySigner.generate();
+  await using server = await serve(() => fixtureServer(done), {
+    signer: PrivateKeySigner.generate(),
+    access: { allow: [friend.pubkey], answerRefused: true },
+    ...network(relay),
+  });
+  log.records.length = 0; // that the relay is open
+  relay.faults.set({ ignoreTagFilters: true });
+  await using peer = await RawPeer.open(relay, friend);
+  await using stranger = await RawPeer.open(relay);
+  const to = server.publicKey;
+  const echo = (message: string) => ({
+    jsonrpc: "2.0",
+    id: message,
+    method: "tools/call",
+    params: { name: "echo", arguments: { message } },
+  });
+  const secret = await peer.message(to, echo("secret"));
+  const refused = [
+    await stranger.message(to, echo("secret of a stranger")),
+    await stranger.message(stranger.pubkey, echo("secret of others")),
+    await peer.message(to, echo("an old secret"), { created_at: 1_000 }),
+    { ...secret, content: JSON.stringify(echo("a forged secret")) },
+    await peer.message(to, "no secret message"),
+    { ...secret, sig: "0".repeat(128) },
+  ];
+  for (const event of refused) {
+    for (const one of [event, peer.wrap(event, to), peer.wrap(event, stranger.pubkey)]) {
+      relay.deliver(one);
+      relay.deliver(one);
+    }
+  }
+  peer.publish(peer.wrap(secret, to));
+  await until("the one of the friend runs", () => done.echoed.length > 0);
+  assertEquals(done.echoed, ["secret"]);
+  assertEquals(log.records, []);
+});
