@@ -77,6 +77,7 @@ export {
   discover,
   type DiscoveredServer,
   type DiscoverOptions,
+  type DrainOptions,
   type EncryptionMode,
   type EventOrigin,
   type EventReceipt,
@@ -93,6 +94,7 @@ export {
   type JsonRpcResponse,
   type JsonRpcResult,
   type KeptEvents,
+  type KeySet,
   type ListedRelay,
   listen,
   type Listener,
@@ -110,6 +112,7 @@ export {
   NostrServerTransport,
   type Note,
   type NoteDraft,
+  type ObservedRequest,
   type OpenStream,
   type Price,
   type PriceFilter,
@@ -138,6 +141,8 @@ export {
   replyToReview,
   type RequestContext,
   type RequestId,
+  type RequestObserver,
+  type RequestOutcome,
   type ResultDecorator,
   type Review,
   type ReviewDraft,
@@ -151,6 +156,7 @@ export {
   type ServerInfo,
   type Session,
   type SessionLimits,
+  type SettledRequest,
   type SignedPublishOptions,
   type StreamCall,
   type StreamCallOptions,
@@ -182,10 +188,19 @@ export {
   UpstreamError,
 } from "./errors.ts";
 export {
+  type CrashLoopOptions,
+  filterTools,
   type GatewayStatus,
+  isToolOffered,
   McpGateway,
   type McpGatewayOptions,
   type OpenUpstream,
   type RestartOptions,
+  type ToolFilterOptions,
 } from "./transport/gateway.ts";
-export { McpProxy, type McpProxyOptions } from "./transport/proxy.ts";
+export {
+  type CombineOptions,
+  combineServers,
+  McpProxy,
+  type McpProxyOptions,
+} from "./transport/proxy.ts";

@@ -83,13 +83,13 @@ export type { AccessOptions, AccessRequest, Capability, KeySet } from "./session
 export { DEFAULT_LIMITS, type SessionLimits } from "./session/limits.ts";
 export type { DrainOptions } from "./session/listener.ts";
 export type { EncryptionMode, Features, GiftWrapMode } from "./session/modes.ts";
-export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type {
   ObservedRequest,
   RequestObserver,
   RequestOutcome,
   SettledRequest,
 } from "./session/observer.ts";
+export type { KeptEvents, ReplayMemory } from "./session/replay_guard.ts";
 export type { RequestContext, Session } from "./session/session.ts";
 export type { OpenStream } from "./transfer/open_stream.ts";
 export type { StreamLimits, TransferLimits } from "./transfer/limits.ts";

@@ -10,7 +10,16 @@ import {
 import { RelayError, UpstreamError } from "../../errors.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import { startGateway } from "./_gateway.ts";
-import { connect, fixtureServer, makeClient, network, RawPeer, textOf, until } from "./_harness.ts";
+import {
+  connect,
+  fixtureServer,
+  type Log,
+  makeClient,
+  network,
+  RawPeer,
+  textOf,
+  until,
+} from "./_harness.ts";
 
 for (const perClient of [false, true]) {
   const mode = perClient ? "per client" : "shared";

@@ -83,14 +83,14 @@ export interface ListenOptions extends Features {
    * @default {false}
    */
   readonly injectClientPubkey?: boolean;
+  /** Told of each request and how it ends: for logs and metrics. */
+  readonly observer?: RequestObserver;
   /**
    * Keeps which messages have run beyond the life of the process. Without it,
    * what a relay has in store from before the start is not run; a message of
    * the last minutes that somebody publishes once more after a restart is.
    */
   readonly replayMemory?: ReplayMemory;
-  /** Told of each request and how it ends: for logs and metrics. */
-  readonly observer?: RequestObserver;
   /** Adds to results before they are sent, and tags to the events that carry them. */
   readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */

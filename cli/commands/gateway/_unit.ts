@@ -13,11 +13,8 @@ import {
 import type { RelayPool } from "../../../transport/relay/pool.ts";
 import { Backoff } from "../../../transport/relay/backoff.ts";
 import type { DrainOptions } from "../../../transport/server.ts";
-import type { ReplayMemory } from "../../../transport/session/replay_guard.ts";
-import type { Environment } from "../../io.ts";
 import type { Journal } from "./_journal.ts";
 import type { GatewayPlan } from "./_plan.ts";
-import { openReplayFile } from "./_replay.ts";
 
 /** After so many milliseconds the operator is told what is waited for. */
 const WAITING_MS = 4_000;
@@ -35,8 +32,6 @@ export interface GatewayUnitOptions {
   readonly onUp: (gateway: McpGateway) => Promise<void>;
   /** Where the operator is told of what happens. */
   readonly journal: Journal;
-  /** The environment, which says where files are kept. */
-  readonly env: Environment;
   /** Whether messages name the server. */
   readonly isNamed: boolean;
 }
@@ -78,28 +73,15 @@ export class GatewayUnit {
    * @throws {CvmError} Why it could not be started, unless it keeps trying.
    */
   async run(): Promise<void> {
-    const { env, journal } = this.#options;
-    using replayMemory = await openReplayFile(this.plan.key.signer.pubkey, {
-      env,
-      warn: (message) => journal.warn(message, this.#facts({})),
-    });
-    const gateway = await this.#start(replayMemory);
+    const gateway = await this.#start();
     if (gateway === undefined) return;
-    try {
-      await this.#options.onUp(gateway);
-      await this.#follow(gateway);
-    } finally {
-      await gateway.close(); // before the file that it writes to
-    }
-  }
-
-  /** Tells how it is doing until it has ended. */
-  async #follow(gateway: McpGateway): Promise<void> {
+    await this.#options.onUp(gateway);
     for await (const status of gateway.status()) {
       const before = this.#status.state;
       this.#status = status;
       if (status.state !== before) this.#tell(status, before);
       if (status.state === "failed") {
+        await gateway.close();
         throw new UpstreamError("UPSTREAM_FAILED", status.reason ?? "the MCP server failed");
       }
     }
@@ -111,13 +93,13 @@ export class GatewayUnit {
     return await this.#gateway?.drain(options) ?? true;
   }
 
-  async #start(replayMemory: ReplayMemory | undefined): Promise<McpGateway | undefined> {
+  async #start(): Promise<McpGateway | undefined> {
     const { keepsTrying, journal } = this.#options;
     const backoff = new Backoff(this.#options.gateway.restart);
     const { maxDeaths = Infinity } = this.#options.gateway.restart ?? {};
     let deaths = 0;
     while (!this.#stop.signal.aborted) {
-      const gateway = this.#gateway = this.#make(replayMemory);
+      const gateway = this.#gateway = this.#make();
       try {
         await this.#startAloud(gateway);
         this.#runs = true;
@@ -157,7 +139,7 @@ export class GatewayUnit {
     }
   }
 
-  #make(replayMemory: ReplayMemory | undefined): McpGateway {
+  #make(): McpGateway {
     const { plan } = this;
     const { gateway } = this.#options;
     const { tools, open } = plan;
@@ -165,7 +147,6 @@ export class GatewayUnit {
     return new McpGateway({
       ...gateway,
       signer: plan.key.signer,
-      replayMemory,
       upstream: tools === undefined ? open : async () => filterTools(await open(), tools),
       info: plan.info,
       perClient: plan.perClient,

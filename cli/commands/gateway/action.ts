@@ -18,6 +18,7 @@ import { Output } from "../../output.ts";
 import { readinessOf } from "./_health.ts";
 import { Journal } from "./_journal.ts";
 import { planGateways } from "./_plan.ts";
+import { openReplayFile } from "./_replay.ts";
 import { reportUnit } from "./_report.ts";
 import { observers, requestLog } from "./_request_log.ts";
 import { GatewayUnit } from "./_unit.ts";
@@ -47,11 +48,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const metrics = args.health === undefined
     ? undefined
     : new (await import("./_metrics.ts")).GatewayMetrics(() => units);
+  using kept = new DisposableStack();
   const telemetry = io.env.get("OTEL_DENO") === "true"
     ? (await import("./_telemetry.ts")).telemetry
     : undefined;
   for (const plan of plans) {
-    const { allow, label } = plan;
+    const { allow, label, key } = plan;
+    const replayMemory = kept.use(await openReplayFile(key, io, journal));
     const watching = [requestLog(label), metrics?.observer(label), telemetry?.(label)];
     const observer = observers(watching.filter((each) => each !== undefined));
     units.push(
@@ -62,6 +65,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           startTimeoutMs: args.startTimeoutMs,
           encryption: args.encryption,
           giftWrap: args.giftWrap,
+          replayMemory,
           access: accessOf(allow, allowFile),
           limits: limitsOf(args),
           announce,
@@ -81,7 +85,6 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
         keepsTrying: plans.length > 1,
         isNamed: args.servers !== undefined,
         journal,
-        env: io.env,
         onUp: (gateway) => reportUnit(gateway, plan, report),
       }),
     );

@@ -46,7 +46,7 @@ Deno.test("cvm proxy puts the name of its server before each tool when there are
   const io = new TestIo({ env: { XDG_CONFIG_HOME: folder.path } });
   const ended = runCli([
     ...["proxy", "--http", "0", "--relay", relay.url, "--deny-tool", "*__delete"],
-    ...[`first=${one.publicKey}`, "second", `gone=${STRANGER}`, "--timeout", "0.5"],
+    ...[`first=${one.publicKey}`, "second", `gone=${STRANGER}`, "--timeout", "5"],
   ], io);
   const url = await until(() => /http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(io.err)?.[0]);
   const client = new Client({ name: "host", version: "1" });
