@@ -25,6 +25,8 @@ const OF_ONE_RUN: ReadonlySet<string> = new Set([
   "--project",
   "--record",
   "--secret",
+  "--stdio",
+  "--with-key",
   // Relays of one run come before those of an address; `relays` are those for want of better ones.
   "--relay",
 ]);
