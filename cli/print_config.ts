@@ -9,7 +9,7 @@ import { cvmCommand } from "./commands.ts";
 import type { Config } from "./config.ts";
 import { DEFAULT_RELAYS } from "./default_relays.ts";
 import type { Environment } from "./io.ts";
-import type { KnownOption } from "./known_commands.ts";
+import { knownCommands, type KnownOption } from "./known_commands.ts";
 import type { Output } from "./output.ts";
 import { sanitizeLine } from "./sanitize.ts";
 import { SECRET_VARIABLES } from "./secret_variables.ts";
@@ -30,7 +30,7 @@ interface Row {
 
 /** What is shown. */
 export interface PrintedConfig {
-  /** The words of the command whose settings are shown. */
+  /** The words of the command whose settings are shown; none for those that commands share. */
   readonly path: readonly string[];
   /** Its settings. */
   readonly settings: readonly Setting[];
@@ -101,14 +101,23 @@ function rowsOfConfig({ config, env }: PrintedConfig): readonly Row[] {
   return [relayRow, ...aliases, ...secrets];
 }
 
-/** The defaults that help shows. */
+/** The defaults that help shows; of shared settings those that are the same in all commands. */
 function defaultsOf(path: readonly string[]): ReadonlyMap<string, string> {
-  const sections = getDocPage(cvmCommand(), [...path])?.sections ?? [];
+  const paths = path.length > 0 ? [path] : knownCommands().map((command) => command.path);
   const defaults = new Map<string, string>();
-  for (const { term, default: value } of sections.flatMap(({ entries }) => entries)) {
-    if (term.type !== "option" || value === undefined) continue;
-    for (const name of term.names) defaults.set(name, formatMessage(value, { quotes: false }));
+  const differing = new Set<string>();
+  for (const one of paths) {
+    const sections = getDocPage(cvmCommand(), [...one])?.sections ?? [];
+    for (const { term, default: value } of sections.flatMap(({ entries }) => entries)) {
+      if (term.type !== "option" || value === undefined) continue;
+      const text = formatMessage(value, { quotes: false });
+      for (const name of term.names) {
+        if ((defaults.get(name) ?? text) !== text) differing.add(name);
+        defaults.set(name, text);
+      }
+    }
   }
+  for (const name of differing) defaults.delete(name);
   return defaults;
 }
 

@@ -29,9 +29,10 @@ export async function promptSecret(
   question: string,
   { terminal, shown }: { readonly terminal: Terminal; readonly shown: TextSink },
 ): Promise<string> {
-  await shown.write(question);
+  // Before the question: who answers at once must not see it either.
   terminal.setRaw(true);
   try {
+    await shown.write(question);
     return await readLine(terminal);
   } finally {
     terminal.setRaw(false);

@@ -32,9 +32,7 @@ async function show(words: readonly string[], io: CliIo, output: Output): Promis
   const command = words.length === 0 ? sharedSettings() : commandOf(words);
   const config = await loadConfig(io);
   const settings = resolveSettings({ command, args: command.path, env: io.env, config });
-  // The settings of a command are those of its longest usage: defaults are shown where they stand.
-  const path = words.length === 0 ? ["inspect"] : command.path;
-  await printConfig({ path, settings, config, env: io.env }, output);
+  await printConfig({ path: command.path, settings, config, env: io.env }, output);
 }
 
 function sharedSettings(): KnownCommand {
