@@ -185,6 +185,7 @@ export {
   RelayError,
   type RelayFailure,
   SessionError,
+  SignerError,
   UpstreamError,
 } from "./errors.ts";
 export {
