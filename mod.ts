@@ -65,6 +65,9 @@ export {
   type AnnounceOptions,
   Announcer,
   type AnnouncerOptions,
+  type BunkerAddress,
+  BunkerSigner,
+  type BunkerSignerOptions,
   type Capability,
   COMMON_SCHEMA,
   type CommonSchemaOptions,
@@ -111,6 +114,7 @@ export {
   type Note,
   type NoteDraft,
   type OpenStream,
+  parseBunkerAddress,
   type Price,
   type PriceFilter,
   type Profile,
@@ -179,6 +183,7 @@ export {
   RelayError,
   type RelayFailure,
   SessionError,
+  SignerError,
   UpstreamError,
 } from "./errors.ts";
 export {

@@ -159,6 +159,7 @@ export class NostrClientTransport implements Transport {
         publicKey,
         author: this.serverPublicKey,
         acceptUnaddressed: true,
+        acceptOlder: true,
         modes: this.#modes,
         limits: this.#limits,
         onMessage: (inbound) => this.#exchange.receive(inbound),

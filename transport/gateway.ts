@@ -250,6 +250,7 @@ export class McpGateway implements AsyncDisposable {
       open: upstream,
       restart,
       startTimeoutMs,
+      maxQueued: resolveLimits(this.#options.limits).maxQueued,
       now: this.#now,
     });
     this.#links.add(link);

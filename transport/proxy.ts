@@ -18,15 +18,17 @@ import {
 
 const logger = getLogger(["cvm", "proxy"]);
 
-/** Messages of the host that wait while the connection is made. */
-const MAX_WAITING = 256;
-
 /** Options of an {@linkcode McpProxy}. */
 export interface McpProxyOptions {
   /** The connection to the MCP host, such as stdio; not started. */
   readonly host: Transport;
   /** The connection to the server, not started; or the options to make one. */
   readonly client: NostrClientTransportOptions | Transport;
+  /**
+   * Messages of the host that may wait while the connection is made.
+   * @default {256}
+   */
+  readonly maxWaiting?: number;
 }
 
 /**
@@ -63,6 +65,7 @@ export class McpProxy implements AsyncDisposable {
   /** Requests of the host without an answer. */
   readonly #inFlight = new Set<RequestId>();
   readonly #waiting: JsonRpcMessage[] = [];
+  readonly #maxWaiting: number;
   #connected = false;
   #started = false;
   #closing: Promise<void> | undefined;
@@ -73,8 +76,9 @@ export class McpProxy implements AsyncDisposable {
    * @param options The two sides.
    * @throws {InputError} SERVER_INVALID or CONFIG_INVALID when an option of the client can't be used.
    */
-  constructor({ host, client }: McpProxyOptions) {
+  constructor({ host, client, maxWaiting = 256 }: McpProxyOptions) {
     this.#host = host;
+    this.#maxWaiting = maxWaiting;
     this.#client = isTransport(client) ? client : new NostrClientTransport(client);
     this.closed = this.#ended.promise;
   }
@@ -142,10 +146,10 @@ export class McpProxy implements AsyncDisposable {
     if (cancelled !== undefined) this.#inFlight.delete(cancelled);
     if (this.#connected) {
       this.#toServer(message);
-    } else if (this.#waiting.length < MAX_WAITING) {
+    } else if (this.#waiting.length < this.#maxWaiting) {
       this.#waiting.push(message);
     } else if (isRequest(message)) {
-      const reason = `${MAX_WAITING} messages already wait for the connection`;
+      const reason = `${this.#maxWaiting} messages already wait for the connection`;
       void this.#answer(message.id, new SessionError("LIMIT_REACHED", reason));
     }
   }

@@ -19,6 +19,7 @@ import {
   type Log,
   makeClient,
   network,
+  RawPeer,
   textOf,
   until,
 } from "./_harness.ts";
@@ -239,4 +240,35 @@ Deno.test("McpGateway.close() waits until the MCP servers of its clients have en
   assertEquals(open.size, 2);
   await running.gateway.close();
   assertEquals(open.size, 0);
+});
+
+Deno.test("F09: a gateway keeps a bounded number of messages of a client whose MCP server starts", async () => {
+  await using relay = new MemoryRelay();
+  const log: Log = { echoed: [], started: 0, cancelled: 0 };
+  const gate = Promise.withResolvers<void>();
+  let opened = 0;
+  await using running = await startGateway(relay, {
+    perClient: true,
+    limits: { maxQueued: 2 },
+    upstream: async () => {
+      if (++opened > 1) await gate.promise; // the first one only shows that it can be started
+      const [ours, theirs] = InMemoryTransport.createLinkedPair();
+      await fixtureServer(log).connect(theirs);
+      return ours;
+    },
+  });
+  using _opened = { [Symbol.dispose]: () => gate.resolve() };
+  await using peer = await RawPeer.open(relay);
+  for (let id = 1; id <= 4; id++) {
+    const params = { name: "echo", arguments: { message: String(id) } };
+    const call = { jsonrpc: "2.0", id, method: "tools/call", params };
+    peer.publish(await peer.message(running.gateway.publicKey, call));
+  }
+  await until("two are refused", () => peer.received.length === 2);
+  for (const { content } of peer.received) {
+    assertStringIncludes(JSON.parse(content).error.message, "2 messages already wait");
+  }
+  gate.resolve();
+  await until("the others are answered", () => peer.received.length === 4);
+  assertEquals(log.echoed, ["1", "2"]);
 });

@@ -255,3 +255,23 @@ Deno.test("F09: subscriptions to resources are bounded by the option", async () 
   assertEquals([...refusals(peer)], [[2, "Refused: too many subscriptions"]]);
   await transport.close();
 });
+
+Deno.test("F09: strangers are told a bounded number of times a second that they are refused", async () => {
+  await using relay = new MemoryRelay();
+  const clock = { now: Date.now() };
+  await using one = await start(relay, {
+    now: () => clock.now,
+    limits: { maxRefusalsPerSecond: 1 },
+    access: { allow: [], answerRefused: true },
+  });
+  await using peer = await RawPeer.open(relay);
+  for (let id = 1; id <= 5; id++) peer.publish(await peer.message(one.to, echo(id, "x")));
+  relay.faults.notice("delivered");
+  await until("all have arrived", () => {
+    return one.server.pool.snapshot()[0]?.lastNotice === "delivered";
+  });
+  clock.now += 1_000;
+  peer.publish(await peer.message(one.to, echo(6, "x")));
+  await until("one more is refused", () => refusals(peer).has(6));
+  assertEquals([...refusals(peer).keys()], [1, 2, 6]);
+});

@@ -80,3 +80,33 @@ Deno.test("F29: McpProxy answers its host with the reason when no relay can be r
     { code: -32603, message: error.message, data: { code: "RELAY_UNREACHABLE" } },
   ]);
 });
+
+Deno.test("F09: McpProxy keeps a bounded number of messages while the connection is made", async () => {
+  const [host, hostEnd] = InMemoryTransport.createLinkedPair();
+  const [server, serverEnd] = InMemoryTransport.createLinkedPair();
+  const heard: unknown[] = [];
+  const passed: unknown[] = [];
+  host.onmessage = (message) => heard.push(message);
+  serverEnd.onmessage = (message) => passed.push(message);
+  await Promise.all([host.start(), serverEnd.start()]);
+  const opened = Promise.withResolvers<void>();
+  const start = server.start.bind(server);
+  server.start = () => opened.promise.then(start);
+  await using proxy = new McpProxy({ host: hostEnd, client: server, maxWaiting: 2 });
+  const starting = proxy.start();
+  for (let id = 1; id <= 3; id++) await host.send({ jsonrpc: "2.0", id, method: "ping" });
+  await until("the third is refused", () => heard.length === 1);
+  assertEquals(heard, [{
+    jsonrpc: "2.0",
+    id: 3,
+    error: {
+      code: -32603,
+      message: "2 messages already wait for the connection",
+      data: { code: "LIMIT_REACHED" },
+    },
+  }]);
+  opened.resolve();
+  await starting;
+  await until("the others are passed on", () => passed.length === 2);
+  assertEquals(passed, [1, 2].map((id) => ({ jsonrpc: "2.0", id, method: "ping" })));
+});

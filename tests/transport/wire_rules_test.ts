@@ -293,3 +293,24 @@ Deno.test("F19: equal messages of one second all arrive, as different events, bo
   for (let copy = 0; copy < 3; copy++) await sessions[0]!.send(notification);
   await until("all come to the client", () => one.heard.length === 4);
 });
+
+Deno.test("F11: an answer that a client has missed reaches it when its relay is back, though the server's clock is slow", async () => {
+  await using relay = new MemoryRelay();
+  await using peer = await RawPeer.open(relay);
+  await using client = await openClient(relay, peer.pubkey, { giftWrap: "persistent" });
+  await client.transport.send(request(1));
+  await until("the request comes", () => peer.received.length === 1);
+  const [asked] = await peer.opened();
+  const { pubkey } = client.signer;
+  const answer = await peer.message(pubkey, { jsonrpc: "2.0", id: 1, result: {} }, {
+    created_at: Math.floor(Date.now() / 1000) - 60,
+    tags: [["p", pubkey], ["e", asked!.id]],
+  });
+  const wrap = peer.wrap(answer, pubkey, 1059);
+  relay.faults.set({ onDelivery: ({ event }) => event.id === wrap.id ? "drop" : "pass" });
+  peer.publish(wrap);
+  await relay.until(() => relay.events.some(({ id }) => id === wrap.id));
+  relay.faults.clear();
+  relay.faults.closeConnections();
+  await until("the answer is taken", () => client.heard.length > 0);
+});

@@ -26,9 +26,6 @@ import {
 
 const logger = getLogger(["cvm", "gateway"]);
 
-/** Messages of a client that wait for its MCP server to start. */
-const MAX_WAITING = 64;
-
 /** Options of a {@linkcode ClientLink}. */
 export interface ClientLinkOptions {
   /** Opens a connection to an MCP server. */
@@ -37,6 +34,8 @@ export interface ClientLinkOptions {
   readonly restart?: RestartOptions;
   /** How long a start may take, handshake included, in milliseconds. */
   readonly startTimeoutMs: number;
+  /** Messages of the client that may wait for its MCP server to start. */
+  readonly maxQueued: number;
   /** The clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -120,11 +119,12 @@ export class ClientLink {
   }
 
   #wait(message: JsonRpcMessage): void {
-    if (this.#waiting.length < MAX_WAITING) {
+    const { maxQueued } = this.#options;
+    if (this.#waiting.length < maxQueued) {
       this.#waiting.push(message);
     } else if (isRequest(message)) {
       this.#inFlight.delete(message.id);
-      const reason = `${MAX_WAITING} messages already wait for the MCP server to start`;
+      const reason = `${maxQueued} messages already wait for the MCP server to start`;
       this.#toClient(errorResponse(message.id, INTERNAL_ERROR, reason));
     }
   }

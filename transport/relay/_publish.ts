@@ -8,9 +8,6 @@ import type { LinkMember, RelayLink } from "./_link.ts";
 import { Timer } from "./_timer.ts";
 import type { Backoff } from "./backoff.ts";
 
-/** Above this much unsent, a relay is too slow to be given more, bytes. */
-const MAX_BUFFERED_BYTES = 4_194_304;
-
 /** How often the connection may end while the event is under way before the event is blamed. */
 const MAX_DROPS = 2;
 
@@ -66,7 +63,7 @@ export class Publish implements LinkMember {
   flush(): void {
     if (this.#state !== "queued" || !this.#link.isReady) return;
     const { bufferedBytes } = this.#link;
-    if (bufferedBytes > MAX_BUFFERED_BYTES) {
+    if (bufferedBytes > this.#link.settings.maxBufferedBytes) {
       this.#retryLater(`the relay is too slow: ${bufferedBytes} bytes wait to be sent`);
       return;
     }

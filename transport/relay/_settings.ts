@@ -19,6 +19,7 @@ export interface RelaySettings {
   readonly idlePingMs: number;
   readonly pingTimeoutMs: number;
   readonly clockSkewMs: number;
+  readonly maxBufferedBytes: number;
   readonly maxFrameBytes: number;
   readonly fetchRelayInfo: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   readonly report: (error: unknown) => void;
@@ -48,6 +49,7 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
     idlePingMs: positive("idlePingMs", options.idlePingMs ?? 30_000),
     pingTimeoutMs: positive("pingTimeoutMs", options.pingTimeoutMs ?? 10_000),
     clockSkewMs: atLeastZero("clockSkewMs", options.clockSkewMs ?? 300_000),
+    maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes ?? 4_194_304),
     maxFrameBytes: positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
     report: options.onError ?? ((error) => reportError(error)),

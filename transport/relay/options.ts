@@ -62,6 +62,11 @@ export interface RelayPoolOptions {
    */
   readonly maxFrameBytes?: number;
   /**
+   * What may wait to leave to one relay before the next event waits for it, bytes.
+   * @default {4_194_304}
+   */
+  readonly maxBufferedBytes?: number;
+  /**
    * Asks a relay for its NIP-11 document. A failure is not fatal and holds nothing up.
    * @default {fetchRelayInfo}
    */

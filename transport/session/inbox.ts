@@ -56,6 +56,8 @@ export interface InboxOptions {
   readonly limits: SessionLimits;
   /** The clock, in milliseconds. */
   readonly now: () => number;
+  /** Whether a relay to which we have come back may send what is older than we are; a client knows what it asked. */
+  readonly acceptOlder?: boolean;
   /** Keeps what has run beyond the life of the process. */
   readonly replayMemory?: ReplayMemory;
   /** The engine that verifies. */
@@ -154,8 +156,9 @@ export class Inbox {
   /** The checks that need no cryptography, on what claims to be a message. */
   #isWanted(event: NostrEvent, stored: boolean): boolean {
     const { publicKey, author, acceptUnaddressed = false, replayMemory } = this.#options;
-    // A relay to which we have come back sends what is older than we are once more.
-    if (stored && replayMemory === undefined && event.created_at <= this.#startedAt) return false;
+    const { acceptOlder = replayMemory !== undefined } = this.#options;
+    // What is older than we are may have run in an earlier life of this process.
+    if (stored && !acceptOlder && event.created_at <= this.#startedAt) return false;
     return event.kind === MESSAGE_KIND &&
       (author === undefined || event.pubkey === author) &&
       (isAddressedTo(event, publicKey) || (acceptUnaddressed && !isAddressed(event))) &&

@@ -54,6 +54,12 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxUnverified: number;
   /**
+   * Requests of strangers that are told each second that they are refused; as many again may come in
+   * a burst, and beyond that there is silence.
+   * @default {20}
+   */
+  readonly maxRefusalsPerSecond: number;
+  /**
    * A session with nothing in flight ends after so many milliseconds without a message.
    * @default {3600000}
    */
@@ -86,6 +92,7 @@ export const DEFAULT_LIMITS: SessionLimits = {
   maxMessagesPerSecond: 1000,
   maxQueued: 64,
   maxUnverified: 2048,
+  maxRefusalsPerSecond: 20,
   idleTimeoutMs: 3_600_000,
   freshnessMs: 300_000,
   maxRememberedIds: 262_144,

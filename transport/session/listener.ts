@@ -38,9 +38,6 @@ const logger = getLogger(["cvm", "transport"]);
 /** How often idle sessions are looked for, in milliseconds, at most. */
 const SWEEP_MS = 60_000;
 
-/** Refusals that are answered each second; a flood of strangers is not worth a signature each. */
-const REFUSALS_PER_SECOND = 20;
-
 /** Earlier sessions of one client whose requests are still worked on; with more, it has to wait. */
 const MAX_DRAINING = 4;
 
@@ -175,7 +172,8 @@ class RelayListener implements Listener {
     this.publicKey = publicKey;
     this.pool = pool;
     this.#now = options.now ?? Date.now;
-    this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, this.#now());
+    // A flood of strangers is not worth a signature each.
+    this.#refusals = new RateLimiter(limits.maxRefusalsPerSecond, this.#now());
     this.#budget = new ByteBudget(limits.maxBufferedBytes);
     this.serverTags = [
       ...infoTags(options.info),

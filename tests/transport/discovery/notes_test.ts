@@ -91,8 +91,18 @@ Deno.test("NIP10-1, NIP10-2: publishNote() marks root and parent of a thread and
     ["p", alice!.pubkey],
     ["p", server!.pubkey],
   ]);
+  const crowd = Array.from({ length: 60 }, () => ["p", PrivateKeySigner.generate().pubkey]);
+  const busy = await bob!.signEvent({ kind: 1, created_at: 1, tags: crowd, content: "hi all" });
+  const { event: third } = await publishNote(pool, { text: "hi", replyTo: busy }, {
+    signer: alice!,
+  });
+  const people = third.tags.filter(([name]) => name === "p");
+  assertEquals(people, [["p", bob!.pubkey], ...crowd.slice(0, 49)]);
   assertEquals((await listNotes(pool, server!.pubkey))[0]?.replyTo, undefined);
-  assertEquals((await listNotes(pool, alice!.pubkey))[0]?.replyTo, root.id);
+  assertEquals((await listNotes(pool, alice!.pubkey)).map(({ replyTo }) => replyTo), [
+    busy.id,
+    root.id,
+  ]);
   assertEquals((await listNotes(pool, bob!.pubkey))[0]?.replyTo, first.id);
 });
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { PrivateKeySigner } from "../../../crypto/mod.ts";
 import { RelayError } from "../../../errors.ts";
 import type { PublishReceipt } from "../../../transport/relay/pool.ts";
-import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { createWebSocketFactory, MemoryRelay } from "../../../transport/testing/mod.ts";
 import {
   collect,
   framesOf,
@@ -258,4 +258,24 @@ Deno.test("F13: the pool's publishTimeoutMs is the deadline of a publish that ha
   const event = await makeEvent();
   const error = await assertRejects(() => pool.publish(event), RelayError);
   assertEquals(error.code, "PUBLISH_TIMEOUT");
+});
+
+Deno.test("F13: an event waits for a relay with more than maxBufferedBytes before it, and holds up no other", async () => {
+  await using slow = new MemoryRelay({ url: "wss://slow.test" });
+  await using quick = new MemoryRelay({ url: "wss://quick.test" });
+  let waiting = 1_001;
+  const open = createWebSocketFactory([slow, quick]);
+  const webSocket = (url: string) => {
+    const socket = open(url);
+    if (url !== slow.url) return socket;
+    return Object.defineProperty(socket, "bufferedAmount", { get: () => waiting });
+  };
+  await using pool = poolOn([slow, quick], { webSocket, maxBufferedBytes: 1_000 });
+  await pool.ready();
+  const event = await makeEvent();
+  assertEquals((await pool.publish(event)).accepted, [quick.url]);
+  await settle(pool, slow);
+  assertEquals(framesOf(slow, "EVENT"), []);
+  waiting = 0;
+  await until("it leaves once there is room", () => framesOf(slow, "EVENT").length === 1);
 });
