@@ -74,7 +74,7 @@ export class ConnectedClient implements AsyncDisposable {
 }
 
 /** How much longer than its handshake may last a client may take to say what is wrong. */
-const PATIENCE = 4;
+const PATIENCE = 10;
 /** The error of an MCP client that got no answer. */
 const REQUEST_TIMEOUT = -32001;
 
