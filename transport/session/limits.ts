@@ -92,6 +92,9 @@ export function resolveLimits(limits: Partial<SessionLimits> = {}): SessionLimit
   return { ...DEFAULT_LIMITS, ...limits };
 }
 
+/** Refusals that are answered each second; a flood is not worth a signature each. */
+export const REFUSALS_PER_SECOND = 20;
+
 /** Lets so many things a second pass, and as many again in a burst. */
 export class RateLimiter {
   readonly #perSecond: number;

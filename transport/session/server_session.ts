@@ -46,7 +46,7 @@ import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import { RequestsInFlight } from "./_requests_in_flight.ts";
 import type { Inbound } from "./inbox.ts";
-import { RateLimiter, type SessionLimits } from "./limits.ts";
+import { RateLimiter, REFUSALS_PER_SECOND, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
 import type { Outbox } from "./outbox.ts";
 import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
@@ -107,6 +107,7 @@ export class ServerSession implements Session {
   readonly #inFlight = new RequestsInFlight();
   readonly #questions: Questions;
   readonly #rate: RateLimiter;
+  readonly #refusals: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
   readonly #queue: JsonRpcMessage[] = [];
   #started = false;
@@ -127,11 +128,13 @@ export class ServerSession implements Session {
     this.#to = new Correspondent({ ...options, peer: this.peer, client: this.#client });
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
+    this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, now());
     this.#questions = new Questions(limits.maxInFlight);
     this.#transfers = new Transfers({
       limits,
       budget,
       onMessage: (message, last) => options.onAssembled({ ...last, message }),
+      onFailed: () => this.#settleDrain(),
       reply: (frame, { wrapKind }) => {
         this.#to.post(frame, { tags: this.#to.introduction(), asked: wrapKind })
           .catch((error) => this.#report(error));
@@ -205,14 +208,16 @@ export class ServerSession implements Session {
     this.#client.learn(inbound);
     const frame = frameOf(message);
     // Frames of a transfer that was let in are bounded by its size.
-    const isFree = frame !== undefined && this.#transfers.expects(frame);
-    const refusal = !isFree && !this.#rate.take(this.#usedAt)
+    const isFree = frame?.profile === OVERSIZED_TRANSFER && this.#transfers.expects(frame);
+    const isTooFast = !isFree && !this.#rate.take(this.#usedAt);
+    const refusal = isTooFast
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
       : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
       ? `more than ${limits.maxInFlight} requests at the same time`
       : undefined;
     if (refusal !== undefined) {
-      if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);
+      const isAnswered = !isTooFast || this.#refusals.take(this.#usedAt);
+      if (isRequest(message) && isAnswered) this.#refuse(event.id, message, wrapKind, refusal);
       return;
     }
     if (frame !== undefined) this.#receiveFrame(frame, inbound);
@@ -232,10 +237,13 @@ export class ServerSession implements Session {
    */
   async send(message: JsonRpcMessage): Promise<void> {
     if (this.#ended.signal.aborted) throw closedError(this.peer);
-    if (isResponse(message)) await this.#sendResponse(message);
-    else if (isRequest(message)) await this.#sendRequest(message);
-    else await this.#sendNotification(message);
-    this.#settleDrain();
+    try {
+      if (isResponse(message)) await this.#sendResponse(message);
+      else if (isRequest(message)) await this.#sendRequest(message);
+      else await this.#sendNotification(message);
+    } finally {
+      this.#settleDrain();
+    }
   }
 
   /** Ends the session. Answers that are still under way are not sent any more. */
@@ -362,6 +370,7 @@ export class ServerSession implements Session {
     const decorated = decorateResponse(response, method, this.#options.decorateResult);
     try {
       await request.stream?.settle("error" in response || response.result.isError === true);
+      if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile
       const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
       const send = () => this.#to.post({ ...decorated.response, id }, { tags, asked, transfer });
       await (transfer === undefined ? send() : this.#transfers.during(transfer, send));

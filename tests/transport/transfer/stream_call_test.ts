@@ -157,6 +157,45 @@ Deno.test("F05, CEP41-5: streams of several clients, and of several calls of one
   for (const { client } of clients) await client.close();
 });
 
+Deno.test("F05: a stream reaches its request, although another program with the same key has begun a session since", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  const signer = PrivateKeySigner.generate();
+  await using first = await connect(relay, server.publicKey, { signer });
+  const call = first.transport.streamCall("tools/call", { name: "upper" });
+  await first.client.ping();
+  await using _second = await connect(relay, server.publicKey, { signer });
+  await call.stream.write("word");
+  await call.stream.close();
+  assertEquals(await wordsOf(call), ["WORD"]);
+});
+
+Deno.test("F20: a call that is cancelled while its stream is closing is not answered", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  const closing = Promise.withResolvers<void>();
+  const results: string[] = [];
+  relay.faults.set({
+    onDelivery: ({ event }) => {
+      const message = JSON.parse(event.content);
+      if (frameOf(message)?.frameType === "chunk") relay.faults.set({ holdOk: true });
+      if (frameOf(message)?.frameType === "close") closing.resolve();
+      if (message.result?.content !== undefined) results.push(message.result.content);
+      return "pass";
+    },
+  });
+  const call = session.transport.streamCall("tools/call", spell("a"));
+  await closing.promise;
+  call.cancel();
+  await assertRejects(() => call.result);
+  await session.client.ping(); // the cancellation was read before it
+  relay.faults.set({ holdOk: false });
+  relay.faults.release();
+  await session.client.ping();
+  assertEquals(results, []);
+});
+
 Deno.test("F25: a streamed call settles when the tool fails, when there is no stream, and when there is no such tool", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
