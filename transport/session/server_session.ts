@@ -45,7 +45,7 @@ import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import { RequestsInFlight } from "./_requests_in_flight.ts";
-import type { Inbound } from "./inbox.ts";
+import { type Inbound, weighInbound } from "./inbox.ts";
 import { RateLimiter, REFUSALS_PER_SECOND, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
 import type { Outbox } from "./outbox.ts";
@@ -133,6 +133,7 @@ export class ServerSession implements Session {
     this.#transfers = new Transfers({
       limits,
       budget,
+      weigh: weighInbound,
       onMessage: (message, last) => options.onAssembled({ ...last, message }),
       onFailed: () => this.#settleDrain(),
       reply: (frame, { wrapKind }) => {
