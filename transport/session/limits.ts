@@ -7,6 +7,7 @@
 import {
   DEFAULT_STREAM_LIMITS,
   DEFAULT_TRANSFER_LIMITS,
+  MAX_TIMER_MS,
   type StreamLimits,
   type TransferLimits,
 } from "../transfer/limits.ts";
@@ -80,16 +81,19 @@ export const DEFAULT_LIMITS: SessionLimits = {
 
 /**
  * @param limits The bounds that differ from the defaults.
- * @returns All bounds.
+ * @returns All bounds; times of more than 24.8 days, such as `Infinity`, count as that.
  * @throws {RangeError} When a bound is not a positive number.
  */
 export function resolveLimits(limits: Partial<SessionLimits> = {}): SessionLimits {
+  const given: Record<string, number> = {};
   for (const [name, value] of Object.entries(limits)) {
-    if (value !== undefined && !(value > 0)) {
+    if (value === undefined) continue;
+    if (!(value > 0)) {
       throw new RangeError(`limits.${name} must be a positive number, got ${value}`);
     }
+    given[name] = name.endsWith("Ms") ? Math.min(value, MAX_TIMER_MS) : value;
   }
-  return { ...DEFAULT_LIMITS, ...limits };
+  return { ...DEFAULT_LIMITS, ...given };
 }
 
 /** Refusals that are answered each second; a flood is not worth a signature each. */

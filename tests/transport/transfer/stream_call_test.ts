@@ -18,6 +18,7 @@ import {
   type Session,
 } from "../../../transport/server.ts";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { resolveLimits } from "../../../transport/session/limits.ts";
 import { frameOf } from "../../../transport/wire/frames.ts";
 import { connect, network, RawPeer, until } from "../_harness.ts";
 
@@ -107,6 +108,30 @@ for (const encryption of ["required", "disabled"] as const) {
     assertEquals((await call.result).content, [{ type: "text", text: "" }]);
   });
 }
+
+Deno.test("an endless wait is one, and not none; a bound that is undefined is the default", async () => {
+  await using relay = new MemoryRelay();
+  const limits = {
+    maxStreamMs: Infinity,
+    streamIdleMs: Infinity,
+    transferTimeoutMs: Infinity,
+    transferIdleMs: 3e9,
+    maxSessions: undefined,
+  };
+  await using server = await serveStreams(relay, {
+    limits,
+    access: { authorize: () => Promise.resolve(true), authorizeTimeoutMs: Infinity },
+  });
+  const options = { limits, handshakeTimeoutMs: Infinity };
+  await using session = await connect(relay, server.publicKey, options);
+  relay.faults.set({ latencyMs: 5 });
+  const call = session.transport.streamCall("tools/call", spell("word", 200_000), {
+    timeoutMs: Infinity,
+  });
+  assertEquals(await wordsOf(call), ["w", "o", "r", "d"]);
+  await call.result;
+  assertEquals(resolveLimits(limits).maxSessions, 1000);
+});
 
 Deno.test("CEP41-21: a streamed call whose result is too large for one event gives both", async () => {
   await using relay = new MemoryRelay();
