@@ -12,10 +12,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
-import { CvmError, type ErrorCode, SessionError } from "../../errors.ts";
+import { SessionError } from "../../errors.ts";
 import type { ByteBudget } from "../transfer/limits.ts";
 import type { OpenStream } from "../transfer/open_stream.ts";
-import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type {
   JsonRpcMessage,
@@ -28,7 +27,6 @@ import { type Frame, frameOf, OPEN_STREAM, OVERSIZED_TRANSFER } from "../wire/fr
 import {
   cancelledRequestOf,
   errorResponse,
-  INTERNAL_ERROR,
   isNotification,
   isRequest,
   isResponse,
@@ -41,10 +39,12 @@ import {
 } from "../wire/message.ts";
 import { hasSupportFlag, type Tags } from "../wire/tags.ts";
 import { ClientFeatures } from "./_client_features.ts";
+import { Delivery } from "./_delivery.ts";
 import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import { RequestsInFlight } from "./_requests_in_flight.ts";
+import { undeliverable } from "./_undeliverable.ts";
 import { type Inbound, weighInbound } from "./inbox.ts";
 import { RateLimiter, REFUSALS_PER_SECOND, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
@@ -53,14 +53,6 @@ import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 import type { RequestContext, Session } from "./session.ts";
 
 const logger = getLogger(["cvm", "transport"]);
-
-/** Why an answer can't be delivered although a smaller one may: the caller is told in its place. */
-const NOT_DELIVERABLE: ReadonlySet<ErrorCode> = new Set([
-  "MESSAGE_TOO_LARGE",
-  "TRANSFER_FAILED",
-  "PUBLISH_REFUSED",
-  "PUBLISH_TIMEOUT",
-]);
 
 /** Options of a {@linkcode ServerSession}. */
 export interface ServerSessionOptions {
@@ -109,8 +101,7 @@ export class ServerSession implements Session {
   readonly #rate: RateLimiter;
   readonly #refusals: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
-  readonly #queue: JsonRpcMessage[] = [];
-  #started = false;
+  readonly #delivery: Delivery;
   #draining = false;
   #usedAt: number;
 
@@ -129,7 +120,15 @@ export class ServerSession implements Session {
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
     this.#refusals = new RateLimiter(REFUSALS_PER_SECOND, now());
-    this.#questions = new Questions(limits.maxInFlight);
+    this.#delivery = new Delivery({
+      max: limits.maxQueued,
+      handOn: (message) => this.onmessage?.(message),
+      onError: (error) => this.#report(error),
+    });
+    this.#questions = new Questions(
+      limits.maxInFlight,
+      (message) => this.#to.post(message, { tags: this.#to.introduction() }),
+    );
     this.#transfers = new Transfers({
       limits,
       budget,
@@ -191,8 +190,7 @@ export class ServerSession implements Session {
 
   /** Starts to deliver messages, first those that have been waiting. */
   start(): Promise<void> {
-    this.#started = true;
-    for (const message of this.#queue.splice(0)) this.#handOn(message);
+    this.#delivery.start();
     return Promise.resolve();
   }
 
@@ -253,7 +251,7 @@ export class ServerSession implements Session {
       const reason = closedError(this.peer);
       this.#ended.abort(reason);
       this.#transfers.close(reason);
-      this.#queue.length = 0;
+      this.#delivery.clear();
       this.#inFlight.clear((stream) => stream.end(reason));
       this.#questions.clear();
       try {
@@ -336,17 +334,12 @@ export class ServerSession implements Session {
   }
 
   #deliver(message: JsonRpcMessage): void {
-    if (this.#started) {
-      this.#handOn(message);
-    } else if (this.#queue.length < this.#options.limits.maxQueued) {
-      this.#queue.push(message);
-    } else if (isRequest(message)) {
-      const waiting = this.#inFlight.get(message.id);
-      if (waiting === undefined) return;
-      this.#inFlight.delete(waiting);
-      const { eventId, id, wrapKind } = waiting;
-      this.#refuse(eventId, { ...message, id }, wrapKind, "the server is not ready yet");
-    }
+    if (this.#delivery.take(message) || !isRequest(message)) return;
+    const waiting = this.#inFlight.get(message.id);
+    if (waiting === undefined) return;
+    this.#inFlight.delete(waiting);
+    const { eventId, id, wrapKind } = waiting;
+    this.#refuse(eventId, { ...message, id }, wrapKind, "the server is not ready yet");
   }
 
   #refuse(
@@ -368,8 +361,8 @@ export class ServerSession implements Session {
     const { eventId, id, method, wrapKind: asked } = request;
     const transfer = this.#to.answerInParts(request);
     request.answer = transfer ?? "sent";
-    const decorated = decorateResponse(response, method, this.#options.decorateResult);
     try {
+      const decorated = decorateResponse(response, method, this.#options.decorateResult);
       await request.stream?.settle("error" in response || response.result.isError === true);
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile
       const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
@@ -377,8 +370,8 @@ export class ServerSession implements Session {
       await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
     } catch (error) {
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile, or the session has ended
-      if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
-      const refusal = errorResponse(id, INTERNAL_ERROR, undeliverable(error, transfer));
+      const refusal = undeliverable(id, error, { inParts: transfer !== undefined });
+      if (refusal === undefined) throw error;
       await this.#to.post(refusal, { tags: [["e", eventId]], asked });
       this.#report(error);
     } finally {
@@ -389,7 +382,7 @@ export class ServerSession implements Session {
   async #sendNotification(notification: JsonRpcNotification): Promise<void> {
     const withdrawn = cancelledRequestOf(notification);
     if (withdrawn !== undefined) {
-      await this.#withdraw(notification, withdrawn);
+      await this.#questions.withdraw(withdrawn, notification);
       return;
     }
     const token = progressOf(notification);
@@ -408,44 +401,15 @@ export class ServerSession implements Session {
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
     const missing = missingCapability(request, this.initializeParams);
     if (missing !== undefined) {
-      queueMicrotask(() => this.#handOn(missing));
+      queueMicrotask(() => this.#delivery.handOn(missing));
       return;
     }
-    const id = this.#questions.add(request.id);
-    try {
-      await this.#to.post({ ...request, id }, { tags: this.#to.introduction() });
-    } catch (error) {
-      this.#questions.take(id);
-      throw error;
-    }
-  }
-
-  async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
-    for (const requestId of this.#questions.withdraw(withdrawn)) {
-      const params = { ...notification.params, requestId };
-      await this.#to.post({ ...notification, params }, { tags: this.#to.introduction() });
-    }
-  }
-
-  /** A fault of who takes a message ends nothing here. */
-  #handOn(message: JsonRpcMessage): void {
-    try {
-      this.onmessage?.(message);
-    } catch (error) {
-      this.#report(error);
-    }
+    await this.#questions.ask(request);
   }
 
   #report(error: unknown): void {
     this.onerror?.(error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
-  const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
-    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token, a short one"
-    : "";
-  return `The answer could not be delivered: ${error.message}${hint}`;
 }
 
 function closedError(peer: string): SessionError {

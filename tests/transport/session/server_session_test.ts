@@ -22,7 +22,9 @@ async function open(options: Partial<ListenOptions> = {}) {
   const sessions: Session[] = [];
   const seen: string[] = [];
   const answers: Promise<void>[] = [];
-  const answer = (session: Session, id: string) => session.send({ jsonrpc: "2.0", id, result: {} });
+  const faults: Error[] = [];
+  const answer = (session: Session, id: string) =>
+    session.send({ jsonrpc: "2.0", id, result: {} }).catch((error) => void faults.push(error));
   const accepting = (async () => {
     for await (const session of listener) {
       sessions.push(session);
@@ -38,6 +40,7 @@ async function open(options: Partial<ListenOptions> = {}) {
     peer,
     sessions,
     seen,
+    faults,
     publish: async (message: object, by = peer) => {
       by.publish(await by.message(listener.publicKey, { jsonrpc: "2.0", ...message }));
     },
@@ -45,7 +48,7 @@ async function open(options: Partial<ListenOptions> = {}) {
       await peer[Symbol.asyncDispose]();
       await listener.close();
       await accepting;
-      await Promise.allSettled(answers);
+      await Promise.all(answers);
       await relay[Symbol.asyncDispose]();
     },
   };
@@ -114,4 +117,18 @@ Deno.test("F09: neither refusals nor frames of a stream that has a transfer's to
   const pongs = kindsOf(server.peer).filter((kind) => kind === "pong").length;
   const errors = kindsOf(flooder).filter((kind) => kind === "error").length;
   assertEquals([pongs, errors], [8, 40], "ten messages, and forty refusals");
+});
+
+Deno.test("a session goes on when what decorates its results throws", async () => {
+  await using server = await open({
+    limits: { idleTimeoutMs: 20 },
+    decorateResult: () => {
+      throw new Error("no decoration");
+    },
+  });
+  await server.publish({ id: 1, method: "ping" });
+  await until(
+    "nothing is under way, and it is closed for that",
+    () => server.sessions[0]?.signal.aborted === true,
+  );
 });
