@@ -10,7 +10,7 @@ import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { ByteBudget } from "../transfer/limits.ts";
-import { frameOf } from "../wire/frames.ts";
+import { frameOf, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
 import { infoTags, type ServerInfo } from "../wire/server_info.ts";
 import { SUPPORT_TRANSFER_TOKEN, type Tags } from "../wire/tags.ts";
@@ -233,6 +233,7 @@ class RelayListener implements Listener {
   }
 
   #receive(inbound: Inbound): void {
+    if (this.#stop.signal.aborted) return; // it came in parts, and was whole too late
     const peer = inbound.event.pubkey;
     const waiting = this.#authorizing.get(peer);
     const { maxQueued, maxUnverified } = this.#parts.limits;
@@ -272,7 +273,7 @@ class RelayListener implements Listener {
     const { message, event, wrapKind } = inbound;
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
     let session = this.#sessions.get(key);
-    if (isRequest(message) || frameOf(message)?.frameType === "start") {
+    if (isRequest(message) || beginsInParts(message)) {
       const again = isInitialize(message) && session?.initializeParams !== undefined;
       if (session === undefined || again) session = this.#open(key, inbound, again);
     } else if (session?.expects(message) !== true) {
@@ -373,6 +374,12 @@ class RelayListener implements Listener {
       wrapKind: chooseReplyWrap(this.#parts.modes, wrapKind, false),
     }).catch((error) => logger.debug("a refusal could not be sent: {error}", { error }));
   }
+}
+
+/** Whether a message announces another one, in parts. A stream only goes beside a request that is there. */
+function beginsInParts(message: JsonRpcMessage): boolean {
+  const frame = frameOf(message);
+  return frame?.profile === OVERSIZED_TRANSFER && frame.frameType === "start";
 }
 
 function isInitialize(message: JsonRpcMessage): boolean {
