@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CryptoEngine } from "../crypto/engine.ts";
 import type { Signer } from "../crypto/signer.ts";
 import { NostrClientTransport, type NostrClientTransportOptions } from "../transport/client.ts";
 import { DEFAULT_DISCOVERY_RELAYS } from "../transport/discovery/relay_list.ts";
@@ -25,12 +26,22 @@ export interface ServerRoute {
   readonly server: ResolvedServer;
   /** The key that visits it. */
   readonly key: StoredKey;
+  /** What signs, encrypts and verifies. */
+  readonly engine: CryptoEngine;
 }
 
 /** A way to a server that has not been gone yet. */
 export interface ServerConnection extends Omit<ServerRoute, "open"> {
   /** The transport, not started. */
   readonly transport: NostrClientTransport;
+}
+
+/** What a command works with beside its arguments. */
+export interface Surroundings {
+  /** What it reads and writes. */
+  readonly io: CliIo;
+  /** What signs, encrypts and verifies. */
+  readonly engine: CryptoEngine;
 }
 
 /** How the command line connects to relays. */
@@ -41,9 +52,9 @@ export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOp
 /** Prepares one connection; see {@linkcode prepareRoute}. */
 export async function prepareConnection(
   args: NetworkArguments & ServerArguments & { readonly server: string },
-  io: CliIo,
+  surroundings: Surroundings,
 ): Promise<ServerConnection> {
-  const { open, ...route } = await prepareRoute(args, io);
+  const { open, ...route } = await prepareRoute(args, surroundings);
   return { ...route, transport: open() };
 }
 
@@ -55,7 +66,7 @@ export async function prepareConnection(
  */
 export async function prepareRoute(
   args: NetworkArguments & ServerArguments & { readonly server: string },
-  io: CliIo,
+  { io, engine }: Surroundings,
 ): Promise<ServerRoute> {
   const config = await loadConfig(io.env);
   const server = await resolveServer(args.server, {
@@ -68,6 +79,7 @@ export async function prepareRoute(
     file: args.keyFile,
     defaultFile: clientKeyFile(io.env),
     env: io.env,
+    engine,
   });
   const known = config.relays ?? DEFAULT_RELAYS;
   const options: Omit<NostrClientTransportOptions, "signer"> = {
@@ -80,7 +92,8 @@ export async function prepareRoute(
     stateless: args.stateless,
     handshakeTimeoutMs: Math.min(args.timeoutMs, 15_000),
     pool: poolOptions(args),
+    engine,
   };
   const open = (signer: Signer = key.signer) => new NostrClientTransport({ ...options, signer });
-  return { open, server, key };
+  return { open, server, key, engine };
 }

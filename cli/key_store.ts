@@ -5,6 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import type { CryptoEngine } from "../crypto/engine.ts";
 import { formatNsec, generateKey, parsePrivateKey } from "../crypto/keys.ts";
 import { PrivateKeySigner } from "../crypto/private_key_signer.ts";
 import { CvmError, InputError } from "../errors.ts";
@@ -36,6 +37,8 @@ export interface KeySources {
   readonly defaultFile: string;
   /** The environment. */
   readonly env: Environment;
+  /** What signs with the key. Default: the pure engine. */
+  readonly engine?: CryptoEngine;
 }
 
 /**
@@ -46,13 +49,14 @@ export interface KeySources {
  * @throws {InputError} KEY_INVALID when what is there is no private key, or the file can't be read or written.
  */
 export async function loadOrCreateKey(sources: KeySources): Promise<StoredKey> {
-  const { file, defaultFile, env } = sources;
+  const { file, defaultFile, env, engine } = sources;
   const variable = env.get(KEY_VARIABLE);
   if (file === undefined && variable !== undefined && variable !== "") {
-    return { signer: signerOf(variable, KEY_VARIABLE), source: KEY_VARIABLE, created: false };
+    const signer = signerOf(variable, { where: KEY_VARIABLE, engine });
+    return { signer, source: KEY_VARIABLE, created: false };
   }
   const path = file ?? defaultFile;
-  return await readKeyFile(path) ?? await createKeyFile(path);
+  return await readKeyFile(path, engine) ?? await createKeyFile(path, engine);
 }
 
 /**
@@ -61,7 +65,10 @@ export async function loadOrCreateKey(sources: KeySources): Promise<StoredKey> {
  * @returns The key; `undefined` when there is no such file.
  * @throws {InputError} KEY_INVALID when it can't be read or holds no private key.
  */
-export async function readKeyFile(path: string): Promise<StoredKey | undefined> {
+export async function readKeyFile(
+  path: string,
+  engine?: CryptoEngine,
+): Promise<StoredKey | undefined> {
   let text: string;
   let mode: number | null;
   try {
@@ -77,7 +84,7 @@ export async function readKeyFile(path: string): Promise<StoredKey | undefined> 
   }
   const open = mode !== null && (mode & 0o077) !== 0;
   return {
-    signer: signerOf(text, `the key file ${path}`),
+    signer: signerOf(text, { where: `the key file ${path}`, engine }),
     source: path,
     created: false,
     ...(open ? { warning: `others can read the key file ${path}; run: chmod 600 ${path}` } : {}),
@@ -89,12 +96,12 @@ export async function readKeyFile(path: string): Promise<StoredKey | undefined> 
  *
  * @throws {InputError} KEY_INVALID when the file is there already or can't be written.
  */
-export async function writeNewKeyFile(path: string): Promise<StoredKey> {
+export async function writeNewKeyFile(path: string, engine?: CryptoEngine): Promise<StoredKey> {
   const key = generateKey();
   try {
     await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await Deno.writeTextFile(path, formatNsec(key) + "\n", { createNew: true, mode: 0o600 });
-    return { signer: new PrivateKeySigner(key), source: path, created: true };
+    return { signer: new PrivateKeySigner(key, { engine }), source: path, created: true };
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw keyError(path, "it exists already, and a key is never overwritten", error);
@@ -106,15 +113,15 @@ export async function writeNewKeyFile(path: string): Promise<StoredKey> {
 }
 
 /** Makes the file in one step: of two programs that come at the same time, both get the key of the first. */
-async function createKeyFile(path: string): Promise<StoredKey> {
+async function createKeyFile(path: string, engine?: CryptoEngine): Promise<StoredKey> {
   const draft = `${path}.${crypto.randomUUID()}`;
-  const stored = await writeNewKeyFile(draft);
+  const stored = await writeNewKeyFile(draft, engine);
   try {
     await Deno.link(draft, path);
     return { ...stored, source: path };
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw keyError(path, textOf(error), error);
-    const winner = await readKeyFile(path);
+    const winner = await readKeyFile(path, engine);
     if (winner === undefined) throw keyError(path, "it vanished while it was read", error);
     return winner;
   } finally {
@@ -122,10 +129,13 @@ async function createKeyFile(path: string): Promise<StoredKey> {
   }
 }
 
-function signerOf(text: string, where: string): PrivateKeySigner {
+function signerOf(
+  text: string,
+  { where, engine }: { readonly where: string; readonly engine?: CryptoEngine },
+): PrivateKeySigner {
   const key = parseAt(text, where);
   try {
-    return new PrivateKeySigner(key);
+    return new PrivateKeySigner(key, { engine });
   } finally {
     key.fill(0);
   }

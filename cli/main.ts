@@ -4,8 +4,8 @@
  * @module
  */
 import process from "node:process";
-import { runCli } from "./app.ts";
 import { Interrupt, type TextSink } from "./io.ts";
+import { VERSION } from "./version.ts";
 
 function sink(stream: typeof Deno.stdout | typeof Deno.stderr): TextSink {
   const encoder = new TextEncoder();
@@ -24,7 +24,14 @@ function sink(stream: typeof Deno.stdout | typeof Deno.stderr): TextSink {
   };
 }
 
-if (import.meta.main) {
+async function main(): Promise<number> {
+  const stdout = sink(Deno.stdout);
+  // The question that programs ask most often needs no parser.
+  if (Deno.args.length === 1 && Deno.args[0] === "--version") {
+    await stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  const { runCli } = await import("./app.ts");
   const stop = new AbortController();
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
@@ -35,14 +42,15 @@ if (import.meta.main) {
       stop.abort(new Interrupt(name));
     });
   }
-  const exitCode = await runCli(Deno.args, {
+  return await runCli(Deno.args, {
     stdin: Deno.stdin.readable,
     stdinIsTerminal: Deno.stdin.isTerminal(),
-    stdout: sink(Deno.stdout),
+    stdout,
     stderr: sink(Deno.stderr),
     env: { get: (name) => Deno.env.get(name), all: () => Deno.env.toObject() },
     signal: stop.signal,
     parentPid: () => process.ppid,
   });
-  Deno.exit(exitCode);
 }
+
+if (import.meta.main) Deno.exit(await main());

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CryptoEngine } from "../../../crypto/engine.ts";
 import { formatNprofile, formatNpub, parsePublicKey } from "../../../crypto/keys.ts";
 import { McpGateway } from "../../../transport/gateway.ts";
 import type { Transport } from "../../../transport/types.ts";
@@ -10,6 +11,7 @@ import { childEnvironment } from "../../child_environment.ts";
 import { ChildProcessTransport } from "../../child_process.ts";
 import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
+import { chooseEngine } from "../../crypto/choose_engine.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
@@ -26,10 +28,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const allowed = args.allow.map(parseAllowed);
   const upstream = await prepareUpstream(args, io);
   const config = await loadConfig(io.env);
+  using chosen = await chooseEngine(io.env);
+  const { engine } = chosen;
   const key = await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: await gatewayKeyFile(args.target, io.env),
     env: io.env,
+    engine,
   });
   if (key.warning !== undefined) await output.note(`cvm: ${key.warning}`);
   const { name, about, website, picture, encryption, giftWrap, perClient } = args;
@@ -37,6 +42,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     signer: key.signer,
     relays: args.relay.length > 0 ? args.relay : config.relays ?? DEFAULT_RELAYS,
     pool: poolOptions(args),
+    engine,
     upstream,
     perClient,
     encryption,
@@ -47,7 +53,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     signal: io.signal,
   });
   await gateway.start();
-  await report(gateway, key, args, output);
+  await report(gateway, { key, engine, args, output });
   const watching = watch(gateway, output);
   await untilAborted(io.signal);
   await gateway.close();
@@ -105,9 +111,12 @@ async function prepareUpstream(
 /** Tells where the server is, and what a host has to know to use it. */
 async function report(
   gateway: McpGateway,
-  key: StoredKey,
-  args: GatewayArguments,
-  output: Output,
+  { key, engine, args, output }: {
+    readonly key: StoredKey;
+    readonly engine: CryptoEngine;
+    readonly args: GatewayArguments;
+    readonly output: Output;
+  },
 ): Promise<void> {
   const npub = formatNpub(gateway.publicKey);
   const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
@@ -122,6 +131,7 @@ async function report(
       publicKey: gateway.publicKey,
       relays: gateway.pool.urls,
       keyFile: key.source,
+      engine: engine.name,
       announced: announcement?.published.map(({ kind }) => kind) ?? [],
       ...entry,
     }));

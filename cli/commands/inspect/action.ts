@@ -7,6 +7,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { McpSession } from "./mcp_session.ts";
 import { prepareConnection } from "../../connection.ts";
+import { chooseEngine } from "../../crypto/choose_engine.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { Output } from "../../output.ts";
@@ -33,7 +34,8 @@ export async function runInspect(args: InspectArguments, io: CliIo): Promise<voi
   if (args.json !== undefined && what !== "call" && what !== "get") {
     throw new UsageError("--json holds the arguments of a call: use it with call or get");
   }
-  const connection = await prepareConnection(args, io);
+  using chosen = await chooseEngine(io.env);
+  const connection = await prepareConnection(args, { io, engine: chosen.engine });
   const client = new Client({ name: "cvm-inspect", version: VERSION });
   const stop = () => void client.close();
   io.signal.addEventListener("abort", stop, { once: true });

@@ -32,7 +32,7 @@ export interface OverviewSources {
 
 /** Shows the overview. */
 export async function overview(sources: OverviewSources): Promise<void> {
-  const { client, session, connection: { transport }, handshakeMs, output } = sources;
+  const { client, session, connection: { transport, engine }, handshakeMs, output } = sources;
   const { serverPublicKey: publicKey, pool, announcement } = transport;
   const lists: Record<string, readonly Item[]> = {
     tools: await session.list("tools"),
@@ -67,6 +67,7 @@ export async function overview(sources: OverviewSources): Promise<void> {
       ...(lastError === undefined ? {} : { lastError }),
     })),
     handshakeMs: Math.round(handshakeMs),
+    engine: engine.name,
     ...lists,
     commonSchemas: claims.map(({ tool, verdict, hash }) => ({ tool, verdict, hash: hash ?? null })),
   };
@@ -84,6 +85,7 @@ export async function overview(sources: OverviewSources): Promise<void> {
       ),
       line("messages", report.encryption),
       line("handshake", `${report.handshakeMs} ms`),
+      line("engine", report.engine),
       line("announcement", describeAnnouncement(report.announcement)),
       ...report.relays.map(({ url, state, software, lastError }) =>
         line("relay", sanitizeLine([url, state, software, lastError].filter(Boolean).join("  ")))

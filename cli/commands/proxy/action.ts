@@ -7,6 +7,7 @@ import { formatNpub } from "../../../crypto/keys.ts";
 import { CvmError } from "../../../errors.ts";
 import { McpProxy } from "../../../transport/proxy.ts";
 import { prepareConnection } from "../../connection.ts";
+import { chooseEngine } from "../../crypto/choose_engine.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
 import { StdioTransport } from "../../stdio_transport.ts";
 import type { ProxyArguments } from "./command.ts";
@@ -22,7 +23,8 @@ export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
 
 /** Runs the proxy until standard input ends, the host dies, or the connection does. */
 async function runStdioProxy(args: ProxyArguments, io: CliIo): Promise<void> {
-  const { transport, key } = await prepareConnection(args, io);
+  using chosen = await chooseEngine(io.env);
+  const { transport, key } = await prepareConnection(args, { io, engine: chosen.engine });
   if (key.warning !== undefined) await io.stderr.write(`cvm: ${key.warning}\n`);
   await io.stderr.write(
     `cvm: proxy to ${formatNpub(transport.serverPublicKey)} as ${

@@ -11,6 +11,7 @@ import { CvmError, InputError } from "../../../errors.ts";
 import { McpProxy } from "../../../transport/proxy.ts";
 import { normalizeRelayUrl } from "../../../transport/relay/url.ts";
 import { prepareRoute, type ServerRoute } from "../../connection.ts";
+import { chooseEngine } from "../../crypto/choose_engine.ts";
 import { type HttpSession, serveHttp } from "../../http/mod.ts";
 import { type CliIo, type Environment, untilAborted } from "../../io.ts";
 import { Output } from "../../output.ts";
@@ -29,7 +30,8 @@ export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo
   // Said now, and not to each client that comes.
   for (const url of args.relay) normalizeRelayUrl(url);
   const bearer = await readBearer(args.httpBearerFile, io.env);
-  const route = await prepareRoute(args, io);
+  using chosen = await chooseEngine(io.env);
+  const route = await prepareRoute(args, { io, engine: chosen.engine });
   if (route.key.warning !== undefined) await output.note(`cvm: ${route.key.warning}`);
   const clients = new HttpClients(route, output);
   await using endpoint = serveHttp({
@@ -68,10 +70,11 @@ class HttpClients {
 
   /** Connects a client to the server; what it sends meanwhile waits. */
   add(session: HttpSession): void {
-    const signer = this.#takeKey(session) ? this.#route.key.signer : PrivateKeySigner.generate();
+    const { key, engine } = this.#route;
+    const signer = this.#takeKey(session) ? key.signer : PrivateKeySigner.generate({ engine });
     const proxy = new McpProxy({ host: session, client: this.#route.open(signer) });
     this.#proxies.add(proxy);
-    if (signer !== this.#route.key.signer) {
+    if (signer !== key.signer) {
       const npub = formatNpub(signer.pubkey);
       this.#note(
         `cvm: one more client, with a key of its own while the kept one is in use: ${npub}`,
