@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { openKeyPair } from "../../crypto/key_pair.ts";
+import { openKeyPair } from "../../crypto/_key_pair.ts";
 import { PrivateKeySigner } from "../../crypto/private_key_signer.ts";
 import { createPureEngine, pureEngine } from "../../crypto/pure_engine.ts";
 import { openEngines } from "./_engines.ts";
