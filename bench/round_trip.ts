@@ -42,9 +42,9 @@ function start(args: readonly string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** The first line that a process prints, within half a minute. */
+/** The first line that a process prints, within two minutes. */
 async function firstLine(child: Deno.ChildProcess): Promise<string> {
-  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), 120_000);
   let text = "";
   for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += chunk;

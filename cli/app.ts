@@ -21,6 +21,9 @@ type Arguments = ReturnType<typeof parse>;
 /** What becomes of standard error with `--quiet`. */
 const SILENT: TextSink = { isTerminal: false, write: () => Promise.resolve() };
 
+/** Commands that need no fast cryptography, or take care of it themselves. */
+const KEYLESS = /^(keys|config|relay)\b/;
+
 /** Ends parsing: help, a version, completions or an error has been printed. */
 class Shown {
   constructor(readonly exitCode: number) {}
@@ -62,6 +65,12 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     if (configured === undefined) return EXIT.ok; // it was only to be shown
     format = configured.format;
     if ("quiet" in configured && configured.quiet) shownIo = { ...runIo, stderr: SILENT };
+    if (!KEYLESS.test(configured.command)) {
+      const { chooseEngine } = await import("./crypto/choose_engine.ts");
+      const chosen = await chooseEngine(io.env);
+      ends.push(() => Promise.resolve(chosen[Symbol.dispose]()));
+      shownIo = { ...shownIo, engine: chosen.engine };
+    }
     const logFormat = "logFormat" in configured ? configured.logFormat : undefined;
     const log = { level: configured.logLevel, format: logFormat };
     await withLogging(log, shownIo, () => run(configured, shownIo));

@@ -98,6 +98,7 @@ export async function prepareRoute(
     giftWrap: args.giftWrap,
     stateless: args.stateless,
     handshakeTimeoutMs,
+    engine: io.engine,
     pool: { ...poolOptions(args), publishTimeoutMs },
   };
   const open = (signer: Signer = key.signer) => new NostrClientTransport({ ...options, signer });

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { CryptoEngine } from "../crypto/engine.ts";
+
 /** Where text goes. */
 export interface TextSink {
   /** Writes text as it is; resolves when the system has taken it. */
@@ -52,6 +54,8 @@ export interface CliIo {
   readonly configFile?: string;
   /** Asks the person at the terminal, without showing what is typed; absent where there is none. */
   readonly promptSecret?: (question: string) => Promise<string>;
+  /** What does the cryptography. Default: plain JavaScript. */
+  readonly engine?: CryptoEngine;
   /** Takes what has to be closed when the command ends. */
   readonly onEnd?: (end: () => Promise<void>) => void;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { dirname } from "node:path";
+import type { CryptoEngine } from "../crypto/engine.ts";
 import { formatNsec, generateKey, parsePrivateKey } from "../crypto/keys.ts";
 import { PrivateKeySigner } from "../crypto/private_key_signer.ts";
 import type { Signer } from "../crypto/signer.ts";
@@ -81,7 +82,7 @@ export async function loadKey(sources: KeySources): Promise<StoredKey | undefine
   const { source, warning } = found;
   const signer = isBunker(found)
     ? await (await import("./bunker_key.ts")).openBunker(found.text, sources)
-    : signerOf(await privateKeyOf(found, sources));
+    : signerOf(await privateKeyOf(found, sources), sources.io.engine);
   return { signer, source, created: false, ...(warning ? { warning } : {}) };
 }
 
@@ -188,7 +189,7 @@ async function createKeyFile(sources: KeySources): Promise<StoredKey> {
   await writeNewKeyFile(draft, formatNsec(key));
   try {
     await Deno.link(draft, path);
-    return { signer: signerOf(key), source: path, created: true };
+    return { signer: signerOf(key, sources.io.engine), source: path, created: true };
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw keyError(path, textOf(error), error);
     const winner = await loadKey({ ...sources, file: path });
@@ -199,9 +200,9 @@ async function createKeyFile(sources: KeySources): Promise<StoredKey> {
   }
 }
 
-function signerOf(key: Uint8Array): PrivateKeySigner {
+function signerOf(key: Uint8Array, engine?: CryptoEngine): PrivateKeySigner {
   try {
-    return new PrivateKeySigner(key);
+    return new PrivateKeySigner(key, { engine });
   } finally {
     key.fill(0);
   }

@@ -6,7 +6,7 @@
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { isHex } from "./_hex.ts";
 import type { CryptoEngine } from "./engine.ts";
-import { type KeyPair, openKeyPair } from "./key_pair.ts";
+import { type KeyPair, openKeyPair } from "./_key_pair.ts";
 import { pureEngine } from "./pure_engine.ts";
 import { pureSymmetric, type SymmetricEngine } from "./symmetric.ts";
 

@@ -7,7 +7,7 @@
  */
 import type { CryptoEngine } from "./engine.ts";
 import { isNostrEvent, type NostrEvent, signEventAs, verifyEvent } from "./event.ts";
-import { openKeyPair } from "./key_pair.ts";
+import { openKeyPair } from "./_key_pair.ts";
 import { conversationKey, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt, payloadLength } from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type { Signer } from "./signer.ts";

@@ -5,7 +5,7 @@
  */
 import type { CryptoEngine } from "./engine.ts";
 import { type EventTemplate, type NostrEvent, signEventAs } from "./event.ts";
-import { type KeyPair, openKeyPair } from "./key_pair.ts";
+import { type KeyPair, openKeyPair } from "./_key_pair.ts";
 import { parsePrivateKey } from "./keys.ts";
 import { conversationKey, decrypt, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt } from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";

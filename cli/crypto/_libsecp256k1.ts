@@ -67,16 +67,17 @@ export function usualPaths(os: string, arch: string): readonly string[] {
 }
 
 /**
- * Opens the library at one of the paths. Never asks for a permission: what is
- * not granted is passed over, as is what is not there or has not all functions.
+ * Opens the library at one of the paths. Never asks for a permission, and
+ * passes over what is not there or has not all functions.
  *
  * @returns The library and its path; `undefined` when there is none to be had.
  */
 export function openLibrary(
   paths: readonly string[],
 ): { readonly library: Libsecp256k1; readonly path: string } | undefined {
+  // A permission for one path alone would do for the library, and not for the callback of its ECDH.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
   for (const path of paths) {
-    if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
     try {
       return { library: Deno.dlopen(path, SYMBOLS), path };
     } catch {

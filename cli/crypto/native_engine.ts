@@ -228,8 +228,8 @@ function must(result: number): void {
 /**
  * Opens the libsecp256k1 of this machine and makes an engine over it: on
  * Debian and Ubuntu the packages `libsecp256k1-1` and `libsecp256k1-2` have
- * it, on macOS that of Homebrew. Deno has to be permitted to load it, with
- * `--allow-ffi` or with `--allow-ffi=` and the path; it never asks.
+ * it, on macOS that of Homebrew. Deno has to be run with `--allow-ffi`, for any
+ * path, since ECDH calls back; it never asks.
  *
  * @param options Where to look, and what stands beside it.
  * @returns The engine; `undefined` when the library is not there or must not be loaded.

@@ -231,6 +231,7 @@ Deno.test("cvm gateway and cvm inspect: the whole path, with types by the schema
   assertEquals(report.name, "Test");
   assertEquals(report.relays[0].url, relay.url);
   assert(report.tools.length > 5);
+  assert(["native", "wasm"].includes(report.engine), report.engine);
 
   // F31: what looks like a number stays text where the schema says text.
   const words = ["text=007", "count=007", "loud=true", 'tags=["a"]', "more:=[1]"];

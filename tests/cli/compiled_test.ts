@@ -89,4 +89,6 @@ Deno.test("the compiled program runs --version, relay, gateway and inspect", asy
   await using gateway = await startUntil(program, args, env, /nprofile1[a-z0-9]+/);
   const call = await run(program, ["inspect", gateway.found, "call", "echo", "text=007"], env);
   assertEquals([call.code, call.out], [0, '{"text":"007"}\n'], call.err);
+  const overview = await run(program, ["inspect", gateway.found, "--format", "json"], env);
+  assertEquals(JSON.parse(overview.out).engine, "wasm", overview.err);
 });

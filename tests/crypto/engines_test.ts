@@ -175,6 +175,13 @@ Deno.test({
   fn: () => assertEquals(openNativeEngine(), undefined),
 });
 
+Deno.test({
+  name: "openNativeEngine() does not load with a permission for its path alone",
+  permissions: { ffi: ["/usr/lib/x86_64-linux-gnu/libsecp256k1.so.1"] },
+  ignore: Deno.permissions.querySync({ name: "ffi" }).state !== "granted",
+  fn: () => assertEquals(openNativeEngine(), undefined),
+});
+
 Deno.test("a native engine that was closed fails with CLOSED, and can be closed again", () => {
   using engine = openNativeEngine();
   if (engine === undefined) return; // not to be had here, as the tests above have said

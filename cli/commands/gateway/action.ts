@@ -66,6 +66,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           encryption: args.encryption,
           giftWrap: args.giftWrap,
           replayMemory,
+          engine: io.engine,
           access: accessOf(allow, allowFile),
           limits: limitsOf(args),
           announce,
