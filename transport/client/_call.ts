@@ -5,6 +5,7 @@
  * @module
  */
 import { CallError, SessionError } from "../../errors.ts";
+import { MAX_TIMER_MS } from "../transfer/limits.ts";
 import type { OpenStream, RequestStream } from "../transfer/open_stream.ts";
 import type { JsonRpcResponse, JsonRpcResult } from "../types.ts";
 
@@ -85,7 +86,7 @@ export class ClientCall implements StreamCall {
       if (this.stream.isOpen) return this.touch(); // it asks for signs of life itself
       const message = `nothing came from the server for ${timeoutMs} ms after ${method}`;
       this.#cancel(new SessionError("SERVER_NOT_ANSWERING", message), "it took too long");
-    }, timeoutMs);
+    }, Math.min(timeoutMs, MAX_TIMER_MS));
   }
 
   /** The server has reported progress. */

@@ -13,6 +13,7 @@ import type { Inbound } from "../session/inbox.ts";
 import type { SessionLimits } from "../session/limits.ts";
 import { featureTags, type Modes, supportTags } from "../session/modes.ts";
 import type { Envelope, Outbox } from "../session/outbox.ts";
+import { MAX_TIMER_MS } from "../transfer/limits.ts";
 import type { JsonRpcMessage, JsonRpcRequest, RequestId } from "../types.ts";
 import { type Frame, frameOf, OPEN_STREAM, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import {
@@ -333,7 +334,8 @@ export class Exchange {
     const { event, wrapKind: sent } = pending.left;
     if (this.#parts.acquaintance.hasMet) return;
     const { handshakeTimeoutMs = 15_000 } = this.#parts.options;
-    pending.timer = setTimeout(() => this.#giveUp(pending), handshakeTimeoutMs);
+    const timeoutMs = Math.min(handshakeTimeoutMs, MAX_TIMER_MS);
+    pending.timer = setTimeout(() => this.#giveUp(pending), timeoutMs);
     const other = sent === EPHEMERAL_GIFT_WRAP_KIND ? GIFT_WRAP_KIND : EPHEMERAL_GIFT_WRAP_KIND;
     if (sent === undefined || !this.#parts.wraps.isUnsure) return;
     pending.retryTimer = setTimeout(() => {

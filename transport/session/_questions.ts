@@ -4,7 +4,7 @@
  * @module
  */
 import { SessionError } from "../../errors.ts";
-import type { JsonRpcError, JsonRpcRequest, RequestId } from "../types.ts";
+import type { JsonRpcError, JsonRpcNotification, JsonRpcRequest, RequestId } from "../types.ts";
 import { errorResponse, METHOD_NOT_FOUND } from "../wire/message.ts";
 
 /** The client capability that a server's request needs (MCP). */
@@ -37,12 +37,20 @@ export function missingCapability(
 /** The questions that wait for an answer: their ids on the wire, and those that the server gave them. */
 export class Questions {
   readonly #max: number;
+  readonly #post: (message: JsonRpcRequest | JsonRpcNotification) => Promise<void>;
   readonly #ids = new Map<RequestId, RequestId>();
   #count = 0;
 
-  /** @param max How many may wait at the same time (`limits.maxInFlight`). */
-  constructor(max: number) {
+  /**
+   * @param max How many may wait at the same time (`limits.maxInFlight`).
+   * @param post Sends to the client.
+   */
+  constructor(
+    max: number,
+    post: (message: JsonRpcRequest | JsonRpcNotification) => Promise<void>,
+  ) {
     this.#max = max;
+    this.#post = post;
   }
 
   /** How many wait. */
@@ -56,19 +64,26 @@ export class Questions {
   }
 
   /**
-   * @param id The id that the server gave the question.
-   * @returns The id that it has on the wire. Never 0: clients of the official MCP SDK take no cancellation of a request with that id.
+   * Sends a question. Its id on the wire is never 0: clients of the official
+   * MCP SDK take no cancellation of a request with that id.
+   *
    * @throws {SessionError} LIMIT_REACHED when too many wait.
    */
-  add(id: RequestId): RequestId {
+  async ask(question: JsonRpcRequest): Promise<void> {
     if (this.size >= this.#max) {
       throw new SessionError(
         "LIMIT_REACHED",
         `${this.size} questions to the client are unanswered; limits.maxInFlight is the bound`,
       );
     }
-    this.#ids.set(++this.#count, id);
-    return this.#count;
+    const id = ++this.#count;
+    this.#ids.set(id, question.id);
+    try {
+      await this.#post({ ...question, id });
+    } catch (error) {
+      this.#ids.delete(id);
+      throw error;
+    }
   }
 
   /** Ends the wait for an answer; returns the id that the server gave the question. */
@@ -78,11 +93,13 @@ export class Questions {
     return given;
   }
 
-  /** Takes a question of the server back; returns its ids on the wire. */
-  withdraw(given: RequestId): readonly RequestId[] {
+  /** Takes a question of the server back, and tells the client with the server's notification. */
+  async withdraw(given: RequestId, notification: JsonRpcNotification): Promise<void> {
     const ids = [...this.#ids].filter(([, own]) => own === given).map(([id]) => id);
-    for (const id of ids) this.#ids.delete(id);
-    return ids;
+    for (const requestId of ids) {
+      this.#ids.delete(requestId);
+      await this.#post({ ...notification, params: { ...notification.params, requestId } });
+    }
   }
 
   /** Forgets all. */

@@ -6,6 +6,7 @@
  */
 import { parsePublicKey } from "../../crypto/keys.ts";
 import type { JsonRpcMessage } from "../types.ts";
+import { MAX_TIMER_MS } from "../transfer/limits.ts";
 import { frameOf } from "../wire/frames.ts";
 
 /** A capability: every call of a method, or only those that name one tool, prompt or resource. */
@@ -113,7 +114,8 @@ export class AccessPolicy {
   ): Promise<boolean> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.#options.authorizeTimeoutMs ?? 10_000);
+      const { authorizeTimeoutMs = 10_000 } = this.#options;
+      timer = setTimeout(() => resolve(false), Math.min(authorizeTimeoutMs, MAX_TIMER_MS));
     });
     try {
       return await Promise.race([authorize(request), late]) === true;

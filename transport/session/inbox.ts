@@ -38,6 +38,11 @@ export interface Inbound {
   readonly wrapKind: GiftWrapKind | undefined;
 }
 
+/** What keeping a message takes, in bytes, as far as its sender decides it. */
+export function weighInbound({ event }: Inbound): number {
+  return JSON.stringify(event).length;
+}
+
 /** Options of an {@linkcode Inbox}. */
 export interface InboxOptions {
   /** The relays that messages come from. */

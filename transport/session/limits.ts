@@ -7,6 +7,7 @@
 import {
   DEFAULT_STREAM_LIMITS,
   DEFAULT_TRANSFER_LIMITS,
+  MAX_TIMER_MS,
   type StreamLimits,
   type TransferLimits,
 } from "../transfer/limits.ts";
@@ -54,7 +55,7 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxUnverified: number;
   /**
-   * Requests of strangers that are told each second that they are refused; as many again may come in
+   * Refusals that are sent each second, to strangers together and to each client; as many again may come in
    * a burst, and beyond that there is silence.
    * @default {20}
    */
@@ -101,16 +102,19 @@ export const DEFAULT_LIMITS: SessionLimits = {
 
 /**
  * @param limits The bounds that differ from the defaults.
- * @returns All bounds.
+ * @returns All bounds; times of more than 24.8 days, such as `Infinity`, count as that.
  * @throws {RangeError} When a bound is not a positive number.
  */
 export function resolveLimits(limits: Partial<SessionLimits> = {}): SessionLimits {
+  const given: Record<string, number> = {};
   for (const [name, value] of Object.entries(limits)) {
-    if (value !== undefined && !(value > 0)) {
+    if (value === undefined) continue;
+    if (!(value > 0)) {
       throw new RangeError(`limits.${name} must be a positive number, got ${value}`);
     }
+    given[name] = name.endsWith("Ms") ? Math.min(value, MAX_TIMER_MS) : value;
   }
-  return { ...DEFAULT_LIMITS, ...limits };
+  return { ...DEFAULT_LIMITS, ...given };
 }
 
 /** Lets so many things a second pass, and as many again in a burst. */

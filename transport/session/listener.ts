@@ -10,7 +10,7 @@ import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { ByteBudget } from "../transfer/limits.ts";
-import { frameOf } from "../wire/frames.ts";
+import { frameOf, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
 import { infoTags, type ServerInfo } from "../wire/server_info.ts";
 import { SUPPORT_TRANSFER_TOKEN, type Tags } from "../wire/tags.ts";
@@ -286,6 +286,7 @@ class RelayListener implements Listener {
   }
 
   #receive(inbound: Inbound): void {
+    if (this.#stop.signal.aborted) return; // it came in parts, and was whole too late
     const peer = inbound.event.pubkey;
     const waiting = this.#authorizing.get(peer);
     const { maxQueued, maxUnverified } = this.#parts.limits;
@@ -326,7 +327,7 @@ class RelayListener implements Listener {
     if (this.#going && isRequest(message)) return this.#refuse(inbound, GOING);
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
     let session = this.#sessions.get(key);
-    if (isRequest(message) || frameOf(message)?.frameType === "start") {
+    if (isRequest(message) || beginsInParts(message)) {
       const again = isInitialize(message) && session?.initializeParams !== undefined;
       if (session === undefined || again) session = this.#open(key, inbound, again);
     } else if (session?.expects(message) !== true) {
@@ -455,6 +456,12 @@ async function within(
     clearTimeout(timer);
     signal?.removeEventListener("abort", giveUp);
   }
+}
+
+/** Whether a message announces another one, in parts. A stream only goes beside a request that is there. */
+function beginsInParts(message: JsonRpcMessage): boolean {
+  const frame = frameOf(message);
+  return frame?.profile === OVERSIZED_TRANSFER && frame.frameType === "start";
 }
 
 function isInitialize(message: JsonRpcMessage): boolean {

@@ -12,10 +12,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
-import { CvmError, type ErrorCode, SessionError } from "../../errors.ts";
+import { SessionError } from "../../errors.ts";
 import type { ByteBudget } from "../transfer/limits.ts";
 import type { OpenStream } from "../transfer/open_stream.ts";
-import type { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type {
   JsonRpcMessage,
@@ -28,7 +27,6 @@ import { type Frame, frameOf, OPEN_STREAM, OVERSIZED_TRANSFER } from "../wire/fr
 import {
   cancelledRequestOf,
   errorResponse,
-  INTERNAL_ERROR,
   isNotification,
   isRequest,
   isResponse,
@@ -41,11 +39,13 @@ import {
 } from "../wire/message.ts";
 import { hasSupportFlag, type Tags } from "../wire/tags.ts";
 import { ClientFeatures } from "./_client_features.ts";
+import { Delivery } from "./_delivery.ts";
 import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
-import type { Inbound } from "./inbox.ts";
+import { undeliverable } from "./_undeliverable.ts";
+import { type Inbound, weighInbound } from "./inbox.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
 import type { RequestWatch } from "./observer.ts";
@@ -54,14 +54,6 @@ import { decorateResponse, type ResultDecorator } from "./result_decorator.ts";
 import type { RequestContext, Session } from "./session.ts";
 
 const logger = getLogger(["cvm", "transport"]);
-
-/** Why an answer can't be delivered although a smaller one may: the caller is told in its place. */
-const NOT_DELIVERABLE: ReadonlySet<ErrorCode> = new Set([
-  "MESSAGE_TOO_LARGE",
-  "TRANSFER_FAILED",
-  "PUBLISH_REFUSED",
-  "PUBLISH_TIMEOUT",
-]);
 
 /** Options of a {@linkcode ServerSession}. */
 export interface ServerSessionOptions {
@@ -112,9 +104,9 @@ export class ServerSession implements Session {
   readonly #inFlight: RequestsInFlight;
   readonly #questions: Questions;
   readonly #rate: RateLimiter;
+  readonly #refusals: RateLimiter;
   readonly #transfers: Transfers<Inbound>;
-  readonly #queue: JsonRpcMessage[] = [];
-  #started = false;
+  readonly #delivery: Delivery;
   #draining = false;
   /** Whether another session has taken the place of this one. */
   #replaced = false;
@@ -135,11 +127,22 @@ export class ServerSession implements Session {
     this.#usedAt = now();
     this.#rate = new RateLimiter(limits.maxMessagesPerSecond, now());
     this.#inFlight = new RequestsInFlight(options.total);
-    this.#questions = new Questions(limits.maxInFlight);
+    this.#refusals = new RateLimiter(limits.maxRefusalsPerSecond, now());
+    this.#delivery = new Delivery({
+      max: limits.maxQueued,
+      handOn: (message) => this.onmessage?.(message),
+      onError: (error) => this.#report(error),
+    });
+    this.#questions = new Questions(
+      limits.maxInFlight,
+      (message) => this.#to.post(message, { tags: this.#to.introduction() }),
+    );
     this.#transfers = new Transfers({
       limits,
       budget,
+      weigh: weighInbound,
       onMessage: (message, last) => options.onAssembled({ ...last, message }),
+      onFailed: () => this.#settleDrain(),
       reply: (frame, { wrapKind }) => {
         this.#to.post(frame, { tags: this.#to.introduction(), asked: wrapKind })
           .catch((error) => this.#report(error));
@@ -195,8 +198,7 @@ export class ServerSession implements Session {
 
   /** Starts to deliver messages, first those that have been waiting. */
   start(): Promise<void> {
-    this.#started = true;
-    for (const message of this.#queue.splice(0)) this.#handOn(message);
+    this.#delivery.start();
     return Promise.resolve();
   }
 
@@ -213,8 +215,9 @@ export class ServerSession implements Session {
     this.#client.learn(inbound);
     const frame = frameOf(message);
     // Frames of a transfer that was let in are bounded by its size.
-    const isFree = frame !== undefined && this.#transfers.expects(frame);
-    const refusal = !isFree && !this.#rate.take(this.#usedAt)
+    const isFree = frame?.profile === OVERSIZED_TRANSFER && this.#transfers.expects(frame);
+    const isTooFast = !isFree && !this.#rate.take(this.#usedAt);
+    const refusal = isTooFast
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
       : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
       ? `more than ${limits.maxInFlight} requests at the same time`
@@ -223,7 +226,8 @@ export class ServerSession implements Session {
       : undefined;
     if (refusal !== undefined) {
       if (isRequest(message)) this.#options.watch.refused(this.peer, message);
-      if (isRequest(message)) this.#refuse(event.id, message, wrapKind, refusal);
+      const isAnswered = !isTooFast || this.#refusals.take(this.#usedAt);
+      if (isRequest(message) && isAnswered) this.#refuse(event.id, message, wrapKind, refusal);
       return;
     }
     if (frame !== undefined) this.#receiveFrame(frame, inbound);
@@ -243,10 +247,13 @@ export class ServerSession implements Session {
    */
   async send(message: JsonRpcMessage): Promise<void> {
     if (this.#ended.signal.aborted) throw closedError(this.peer);
-    if (isResponse(message)) await this.#sendResponse(message);
-    else if (isRequest(message)) await this.#sendRequest(message);
-    else await this.#sendNotification(message);
-    this.#settleDrain();
+    try {
+      if (isResponse(message)) await this.#sendResponse(message);
+      else if (isRequest(message)) await this.#sendRequest(message);
+      else await this.#sendNotification(message);
+    } finally {
+      this.#settleDrain();
+    }
   }
 
   /** Ends the session. Answers that are still under way are not sent any more. */
@@ -255,7 +262,7 @@ export class ServerSession implements Session {
       const reason = closedError(this.peer);
       this.#ended.abort(reason);
       this.#transfers.close(reason);
-      this.#queue.length = 0;
+      this.#delivery.clear();
       this.#inFlight.clear((stream) => stream.end(reason));
       this.#questions.clear();
       try {
@@ -351,18 +358,13 @@ export class ServerSession implements Session {
   }
 
   #deliver(message: JsonRpcMessage): void {
-    if (this.#started) {
-      this.#handOn(message);
-    } else if (this.#queue.length < this.#options.limits.maxQueued) {
-      this.#queue.push(message);
-    } else if (isRequest(message)) {
-      const waiting = this.#inFlight.get(message.id);
-      if (waiting === undefined) return;
-      waiting.watched?.end("refused");
-      this.#inFlight.delete(waiting);
-      const { eventId, id, wrapKind } = waiting;
-      this.#refuse(eventId, { ...message, id }, wrapKind, "the server is not ready yet");
-    }
+    if (this.#delivery.take(message) || !isRequest(message)) return;
+    const waiting = this.#inFlight.get(message.id);
+    if (waiting === undefined) return;
+    waiting.watched?.end("refused");
+    this.#inFlight.delete(waiting);
+    const { eventId, id, wrapKind } = waiting;
+    this.#refuse(eventId, { ...message, id }, wrapKind, "the server is not ready yet");
   }
 
   #refuse(
@@ -385,17 +387,18 @@ export class ServerSession implements Session {
     const transfer = this.#to.answerInParts(request);
     request.answer = transfer ?? "sent";
     request.watched?.answer(response);
-    const decorated = decorateResponse(response, method, this.#options.decorateResult);
     try {
+      const decorated = decorateResponse(response, method, this.#options.decorateResult);
       await request.stream?.settle("error" in response || response.result.isError === true);
+      if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile
       const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
       const send = () => this.#to.post({ ...decorated.response, id }, { tags, asked, transfer });
       await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
     } catch (error) {
       request.watched?.end("lost");
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile, or the session has ended
-      if (!(error instanceof CvmError) || !NOT_DELIVERABLE.has(error.code)) throw error;
-      const refusal = errorResponse(id, INTERNAL_ERROR, undeliverable(error, transfer));
+      const refusal = undeliverable(id, error, { inParts: transfer !== undefined });
+      if (refusal === undefined) throw error;
       await this.#to.post(refusal, { tags: [["e", eventId]], asked });
       this.#report(error);
     } finally {
@@ -406,7 +409,7 @@ export class ServerSession implements Session {
   async #sendNotification(notification: JsonRpcNotification): Promise<void> {
     const withdrawn = cancelledRequestOf(notification);
     if (withdrawn !== undefined) {
-      await this.#withdraw(notification, withdrawn);
+      await this.#questions.withdraw(withdrawn, notification);
       return;
     }
     const token = progressOf(notification);
@@ -425,44 +428,15 @@ export class ServerSession implements Session {
   async #sendRequest(request: JsonRpcRequest): Promise<void> {
     const missing = missingCapability(request, this.initializeParams);
     if (missing !== undefined) {
-      queueMicrotask(() => this.#handOn(missing));
+      queueMicrotask(() => this.#delivery.handOn(missing));
       return;
     }
-    const id = this.#questions.add(request.id);
-    try {
-      await this.#to.post({ ...request, id }, { tags: this.#to.introduction() });
-    } catch (error) {
-      this.#questions.take(id);
-      throw error;
-    }
-  }
-
-  async #withdraw(notification: JsonRpcNotification, withdrawn: RequestId): Promise<void> {
-    for (const requestId of this.#questions.withdraw(withdrawn)) {
-      const params = { ...notification.params, requestId };
-      await this.#to.post({ ...notification, params }, { tags: this.#to.introduction() });
-    }
-  }
-
-  /** A fault of who takes a message ends nothing here. */
-  #handOn(message: JsonRpcMessage): void {
-    try {
-      this.onmessage?.(message);
-    } catch (error) {
-      this.#report(error);
-    }
+    await this.#questions.ask(request);
   }
 
   #report(error: unknown): void {
     this.onerror?.(error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-function undeliverable(error: CvmError, transfer: OutgoingTransfer | undefined): string {
-  const hint = transfer === undefined && error.code === "MESSAGE_TOO_LARGE"
-    ? "; in parts (CEP-22) it can go only to a client that says it takes them and sends a progress token, a short one"
-    : "";
-  return `The answer could not be delivered: ${error.message}${hint}`;
 }
 
 function closedError(peer: string): SessionError {

@@ -12,15 +12,16 @@ import { EventError, SessionError } from "../../errors.ts";
 import type { JsonRpcMessage, JsonRpcNotification } from "../types.ts";
 import { utf8Length } from "../wire/event_size.ts";
 import { type Frame, frameMessage, OVERSIZED_TRANSFER } from "../wire/frames.ts";
+import { EarlyFrames } from "./_early_frames.ts";
 import { beginTransfer, type IncomingTransfer, type Problem } from "./incoming_transfer.ts";
 import type { ByteBudget, TransferLimits } from "./limits.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
-/** Frames that overtook the first one of their transfer, kept until it comes. */
-const MAX_EARLY_FRAMES = 32;
 /** Transfers that are over, remembered so that late frames of theirs are not kept as early ones. */
 const MAX_ENDED = 64;
+
+const NO_MEMORY: Problem = "there is no memory left for more transfers";
 
 /** Options of {@linkcode IncomingTransfers}; `Context` is what comes with a frame. */
 export interface IncomingTransfersOptions<Context> {
@@ -28,6 +29,8 @@ export interface IncomingTransfersOptions<Context> {
   readonly limits: TransferLimits;
   /** The memory for the parts of all peers. */
   readonly budget: ByteBudget;
+  /** What keeping a context takes, in bytes. Default: nothing. */
+  readonly weigh?: (context: Context) => number;
   /** Sends an `accept` or an `abort` to the peer. */
   readonly reply: (frame: JsonRpcNotification, context: Context) => void;
   /** Takes a message that is whole, with what came with its last frame. */
@@ -43,14 +46,10 @@ interface Entry<Context> {
   readonly transfer: IncomingTransfer;
   readonly deadline: ReturnType<typeof setTimeout>;
   idle?: ReturnType<typeof setTimeout>;
-  /** What came with the last frame, once that is there; with the newest one before. */
+  /** What came with the last frame, once that is there; with the first one before. */
   context: Context;
-}
-
-interface EarlyFrame<Context> {
-  readonly frame: Frame;
-  readonly context: Context;
-  readonly bytes: number;
+  /** What that takes, in bytes. */
+  contextBytes: number;
 }
 
 /** The transfers of one peer. */
@@ -58,12 +57,16 @@ export class IncomingTransfers<Context> {
   readonly #options: IncomingTransfersOptions<Context>;
   readonly #entries = new Map<string, Entry<Context>>();
   readonly #ended = new Set<string>();
-  #early: EarlyFrame<Context>[] = [];
+  readonly #early: EarlyFrames<Context>;
   #verifying: Promise<void> | undefined;
 
   /** @param options The bounds, and where messages go. */
   constructor(options: IncomingTransfersOptions<Context>) {
     this.#options = options;
+    this.#early = new EarlyFrames({
+      ...options,
+      onLost: ({ frame, context }) => this.#tell(frame, "its first frame is missing", context),
+    });
   }
 
   /** The transfers that are under way. */
@@ -105,7 +108,7 @@ export class IncomingTransfers<Context> {
   /** Forgets everything; nobody is told. */
   close(): void {
     for (const entry of [...this.#entries.values()]) this.#drop(entry);
-    this.#forgetEarly(() => true);
+    this.#early.clear();
   }
 
   #start(
@@ -119,15 +122,12 @@ export class IncomingTransfers<Context> {
       return this.#fail(known, "another transfer was started under the same token");
     }
     const { maxTransfers, transferTimeoutMs } = this.#options.limits;
+    const contextBytes = this.#weigh(context);
     const transfer = this.size >= maxTransfers
       ? `${maxTransfers} transfers are under way already`
       : beginTransfer(frame, this.#options.limits);
-    if (typeof transfer === "string") {
-      this.#remember(frame.token);
-      this.#reply("abort", frame, context, { reason: transfer });
-      this.#report(transfer, context);
-      return;
-    }
+    if (typeof transfer === "string") return this.#tell(frame, transfer, context);
+    if (!this.#options.budget.take(contextBytes)) return this.#tell(frame, NO_MEMORY, context);
     const entry: Entry<Context> = {
       transfer,
       deadline: setTimeout(
@@ -135,20 +135,22 @@ export class IncomingTransfers<Context> {
         transferTimeoutMs,
       ),
       context,
+      contextBytes,
     };
     this.#entries.set(frame.token, entry);
     this.#awaitMore(entry);
     if (wantsAccept) this.#reply("accept", frame, context, {});
-    for (const early of this.#forgetEarly(({ token }) => token === frame.token)) {
+    for (const early of this.#early.take(frame.token)) {
       if (this.has(frame.token)) this.#advance(entry, early.frame, early.context);
     }
   }
 
   #advance(entry: Entry<Context>, frame: Frame, context: Context): void {
     const { transfer } = entry;
-    if (!transfer.hasEnd) entry.context = context;
     const before = transfer.share;
-    const problem = this.#add(transfer, frame);
+    const hadEnd = transfer.hasEnd;
+    const problem = this.#add(transfer, frame) ??
+      (transfer.hasEnd === hadEnd ? undefined : this.#replaceContext(entry, context));
     if (problem !== undefined) return this.#fail(entry, problem);
     if (transfer.share > before) this.#options.onProgress?.(transfer.share, context);
     if (transfer.hasEnd && transfer.missing === 0) this.#verify(entry);
@@ -162,11 +164,26 @@ export class IncomingTransfers<Context> {
       return `a frame of the type ${JSON.stringify(frameType.slice(0, 20))} does not belong there`;
     }
     if (transfer.hasChunk(frame)) return undefined;
-    const bytes = typeof fields.data === "string" ? utf8Length(fields.data) : 0;
-    if (!this.#options.budget.take(bytes)) return "there is no memory left for more transfers";
+    const bytes = bytesOf(fields);
+    if (!this.#options.budget.take(bytes)) return NO_MEMORY;
     const problem = transfer.addChunk(frame, bytes);
     if (problem !== undefined) this.#options.budget.give(bytes);
     return problem;
+  }
+
+  #weigh(context: Context): number {
+    return this.#options.weigh?.(context) ?? 0;
+  }
+
+  #replaceContext(entry: Entry<Context>, context: Context): Problem | undefined {
+    const { budget } = this.#options;
+    budget.give(entry.contextBytes);
+    entry.contextBytes = 0;
+    entry.context = context;
+    const bytes = this.#weigh(context);
+    if (!budget.take(bytes)) return NO_MEMORY;
+    entry.contextBytes = bytes;
+    return undefined;
   }
 
   /** Waits for the next frame; after the last one, for those that it overtook. */
@@ -193,10 +210,10 @@ export class IncomingTransfers<Context> {
         this.#options.onMessage(await transfer.assemble(), entry.context);
       } catch (error) {
         if (!(error instanceof EventError)) throw error;
-        this.#tell(entry, error.message);
+        this.#tell(positionOf(transfer), error.message, entry.context);
       }
     }).finally(() => {
-      this.#options.budget.give(transfer.bytes);
+      this.#giveBack(entry);
       if (this.#verifying === verifying) this.#verifying = undefined;
     });
     this.#verifying = verifying;
@@ -211,12 +228,12 @@ export class IncomingTransfers<Context> {
   /** A transfer that fails here: the peer is told (faults F23). */
   #fail(entry: Entry<Context>, reason: Problem): void {
     this.#drop(entry);
-    this.#tell(entry, reason);
+    this.#tell(positionOf(entry.transfer), reason, entry.context);
   }
 
-  #tell({ transfer, context }: Entry<Context>, reason: Problem): void {
-    const { token, lastProgress: progress } = transfer;
-    this.#reply("abort", { token, progress }, context, { reason });
+  #tell(last: Pick<Frame, "token" | "progress">, reason: Problem, context: Context): void {
+    this.#remember(last.token);
+    this.#reply("abort", last, context, { reason });
     this.#report(reason, context);
   }
 
@@ -228,7 +245,11 @@ export class IncomingTransfers<Context> {
 
   #drop(entry: Entry<Context>): void {
     this.#detach(entry);
-    this.#options.budget.give(entry.transfer.bytes);
+    this.#giveBack(entry);
+  }
+
+  #giveBack({ transfer, contextBytes }: Entry<Context>): void {
+    this.#options.budget.give(transfer.bytes + contextBytes);
   }
 
   #detach({ transfer, deadline, idle }: Entry<Context>): void {
@@ -242,20 +263,7 @@ export class IncomingTransfers<Context> {
   #keepEarly(frame: Frame, context: Context): void {
     const { frameType, fields, token } = frame;
     if ((frameType !== "chunk" && frameType !== "end") || this.#ended.has(token)) return;
-    const bytes = typeof fields.data === "string" ? utf8Length(fields.data) : 0;
-    if (!this.#options.budget.take(bytes)) return;
-    this.#early.push({ frame, context, bytes });
-    if (this.#early.length > MAX_EARLY_FRAMES) {
-      this.#options.budget.give(this.#early.shift()?.bytes ?? 0);
-    }
-  }
-
-  /** Takes early frames out of the memory. */
-  #forgetEarly(which: (frame: Frame) => boolean): readonly EarlyFrame<Context>[] {
-    const found = this.#early.filter(({ frame }) => which(frame));
-    this.#early = this.#early.filter(({ frame }) => !which(frame));
-    for (const { bytes } of found) this.#options.budget.give(bytes);
-    return found;
+    this.#early.keep({ frame, context }, bytesOf(fields) + this.#weigh(context));
   }
 
   #remember(token: string): void {
@@ -277,4 +285,13 @@ export class IncomingTransfers<Context> {
       context,
     );
   }
+}
+
+function bytesOf({ data }: Frame["fields"]): number {
+  return typeof data === "string" ? utf8Length(data) : 0;
+}
+
+/** Where an `abort` stands in the order of frames. */
+function positionOf({ token, lastProgress }: IncomingTransfer): Pick<Frame, "token" | "progress"> {
+  return { token, progress: lastProgress };
 }

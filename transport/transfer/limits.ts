@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The longest wait that a timer can do, in milliseconds (24.8 days); it ends a longer one, and an endless one, at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
 /** The bounds of oversized transfers, in both directions. */
 export interface TransferLimits {
   /**

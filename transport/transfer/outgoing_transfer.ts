@@ -10,6 +10,7 @@ import { SessionError } from "../../errors.ts";
 import type { JsonRpcNotification } from "../types.ts";
 import { cutText } from "../wire/chunks.ts";
 import { type Frame, frameMessage, OVERSIZED_TRANSFER } from "../wire/frames.ts";
+import { FrameWindow } from "./_frame_window.ts";
 import { digestOf } from "./digest.ts";
 import type { TransferLimits } from "./limits.ts";
 
@@ -52,10 +53,7 @@ export class OutgoingTransfer {
   /** The progress token of the request that the message is, or answers. */
   readonly token: string;
   readonly #options: OutgoingTransferOptions;
-  readonly #accepted = Promise.withResolvers<void>();
-  readonly #stopped = Promise.withResolvers<never>();
-  readonly #inFlight = new Set<Promise<unknown>>();
-  #hasStopped = false;
+  readonly #window: FrameWindow;
   /** Whether the peer knows how it ended. */
   #isKnown = false;
   #progress = 0;
@@ -64,12 +62,12 @@ export class OutgoingTransfer {
   constructor(options: OutgoingTransferOptions) {
     this.#options = options;
     this.token = options.token;
-    this.#stopped.promise.catch(() => {}); // heard by whoever waits in send()
+    this.#window = new FrameWindow(options.limits.maxFramesInFlight);
   }
 
   /** The peer takes the transfer. */
   accept(): void {
-    this.#accepted.resolve();
+    this.#window.accept();
   }
 
   /** The peer has all of it: should relays not say so, it is told of no failure. */
@@ -86,8 +84,7 @@ export class OutgoingTransfer {
 
   /** Ends the transfer; the peer is told unless it ended it itself. */
   cancel(reason: unknown): void {
-    this.#hasStopped = true;
-    this.#stopped.reject(reason);
+    this.#window.stop(reason);
   }
 
   /**
@@ -105,8 +102,16 @@ export class OutgoingTransfer {
   ): Promise<Posted> {
     const { limits, isWelcome, onProgress } = this.#options;
     const bytes = new TextEncoder().encode(text);
+    const { maxTransferBytes, maxTransferChunks } = limits;
+    if (bytes.length > maxTransferBytes) {
+      throw tooLarge(`has ${bytes.length} bytes; limits.maxTransferBytes is ${maxTransferBytes}`);
+    }
     const chunks = cutText(text, channel.maxChunkBytes);
-    this.#checkBounds(bytes.length, chunks.length);
+    if (chunks.length > maxTransferChunks) {
+      throw tooLarge(
+        `has ${chunks.length} parts; limits.maxTransferChunks is ${maxTransferChunks}`,
+      );
+    }
     const digest = await digestOf(bytes);
     const timer = setTimeout(
       () => this.cancel(tooSlow(limits.transferTimeoutMs)),
@@ -121,7 +126,7 @@ export class OutgoingTransfer {
         onProgress?.((index + 1) / (chunks.length + 1));
       }
       const end = await this.#post(channel, "end", {});
-      return { ...end, taken: this.#allTaken().catch((error) => this.#fail(channel, error)) };
+      return { ...end, taken: this.#window.empty().catch((error) => this.#fail(channel, error)) };
     } catch (error) {
       return await this.#fail(channel, error);
     } finally {
@@ -129,29 +134,14 @@ export class OutgoingTransfer {
     }
   }
 
-  #checkBounds(bytes: number, chunks: number): void {
-    const { maxTransferBytes, maxTransferChunks } = this.#options.limits;
-    if (bytes <= maxTransferBytes && chunks <= maxTransferChunks) return;
-    throw new SessionError(
-      "MESSAGE_TOO_LARGE",
-      `the message has ${bytes} bytes and would take ${chunks} frames; ` +
-        `limits.maxTransferBytes is ${maxTransferBytes}, limits.maxTransferChunks ${maxTransferChunks}`,
-    );
-  }
-
   async #post<Posted extends PostedFrame>(
     channel: FrameChannel<Posted>,
     frameType: string,
     fields: Frame["fields"],
   ): Promise<Posted> {
-    while (this.#inFlight.size >= this.#options.limits.maxFramesInFlight) {
-      await Promise.race([this.#stopped.promise, ...this.#inFlight]);
-    }
-    if (this.#hasStopped) await this.#stopped.promise;
+    await this.#window.room();
     const posted = await channel.post(this.#frame(frameType, fields), frameType);
-    const taken = posted.taken.catch((error) => this.cancel(error))
-      .finally(() => this.#inFlight.delete(taken));
-    this.#inFlight.add(taken);
+    this.#window.add(posted.taken);
     return posted;
   }
 
@@ -165,18 +155,8 @@ export class OutgoingTransfer {
 
   async #waitForAccept(): Promise<void> {
     const { acceptTimeoutMs } = this.#options.limits;
-    const timer = setTimeout(() => this.cancel(notAccepted(acceptTimeoutMs)), acceptTimeoutMs);
-    try {
-      await Promise.race([this.#accepted.promise, this.#stopped.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await this.#window.accepted(acceptTimeoutMs, () => notAccepted(acceptTimeoutMs));
     this.#progress++; // the number of the accept
-  }
-
-  async #allTaken(): Promise<void> {
-    await Promise.race([this.#stopped.promise, Promise.all(this.#inFlight)]);
-    if (this.#hasStopped) await this.#stopped.promise;
   }
 
   /** A transfer that fails tells the other side (faults F23). */
@@ -190,6 +170,10 @@ export class OutgoingTransfer {
     }
     throw error;
   }
+}
+
+function tooLarge(why: string): SessionError {
+  return new SessionError("MESSAGE_TOO_LARGE", `the message ${why}`);
 }
 
 function tooSlow(timeoutMs: number): SessionError {

@@ -5,6 +5,7 @@
  */
 import { SessionError } from "../../errors.ts";
 import { cutText } from "../wire/chunks.ts";
+import { FrameWindow } from "./_frame_window.ts";
 import type { StreamLimits, TransferLimits } from "./limits.ts";
 
 /** Options of a {@linkcode StreamWriter}. */
@@ -25,30 +26,27 @@ export interface StreamWriterOptions {
  */
 export class StreamWriter {
   readonly #options: StreamWriterOptions;
-  readonly #accepted = Promise.withResolvers<void>();
-  readonly #stopped = Promise.withResolvers<never>();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #window: FrameWindow;
   #tail: Promise<void> = Promise.resolve();
   #chunks = 0;
-  #state: "new" | "open" | "over" = "new";
-  #error: unknown;
+  #state: "new" | "open" | "closed" = "new";
 
   /** @param options The bounds, and how frames leave. */
   constructor(options: StreamWriterOptions) {
     this.#options = options;
-    this.#stopped.promise.catch(() => {}); // heard by whoever writes
+    this.#window = new FrameWindow(options.limits.maxFramesInFlight);
   }
 
   /** Whether the stream has begun and is not over. */
   get isOpen(): boolean {
-    return this.#state === "open";
+    return this.#state === "open" && !this.#window.isStopped;
   }
 
   /**
    * Writes some data. What is too large for one event leaves in several chunks.
    *
    * @param data The next piece; an empty one only begins the stream.
-   * @throws {SessionError} CLOSED after the end; TRANSFER_FAILED when the peer has ended the stream or does not take it.
+   * @throws {SessionError} CLOSED after the end; TRANSFER_FAILED when the peer has ended the stream or does not take it; MESSAGE_TOO_LARGE when relays take next to nothing.
    * @throws {RelayError} PUBLISH_REFUSED or PUBLISH_TIMEOUT when no relay took a frame.
    */
   write(data: string): Promise<void> {
@@ -64,24 +62,21 @@ export class StreamWriter {
   /** Ends the stream, once all that was written has left. Idempotent; a stream that was never begun stays so. */
   close(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#state !== "open") return;
+      if (!this.isOpen) return;
       await this.#send("close", this.#chunks === 0 ? {} : { lastChunkIndex: this.#chunks - 1 });
-      await Promise.race([this.#stopped.promise, Promise.all(this.#inFlight)]);
-      this.#state = "over";
+      await this.#window.empty();
+      this.#state = "closed";
     });
   }
 
   /** The peer takes the stream. */
   accept(): void {
-    this.#accepted.resolve();
+    this.#window.accept();
   }
 
   /** Nothing can be written any more; writes that wait fail with the error. */
   stop(error: unknown): void {
-    if (this.#state === "over") return;
-    this.#state = "over";
-    this.#error = error;
-    this.#stopped.reject(error);
+    if (this.#state !== "closed") this.#window.stop(error);
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -91,30 +86,19 @@ export class StreamWriter {
   }
 
   async #begin(): Promise<void> {
-    if (this.#state === "over") {
-      throw this.#error ?? new SessionError("CLOSED", "the stream was closed");
-    }
+    if (this.#state === "closed") throw new SessionError("CLOSED", "the stream was closed");
+    this.#window.throwIfStopped();
     if (this.#state === "open") return;
     this.#state = "open";
     await this.#send("start", {});
     if (this.#options.isWelcome) return;
     const { acceptTimeoutMs } = this.#options.limits;
-    const timer = setTimeout(() => this.stop(notAccepted(acceptTimeoutMs)), acceptTimeoutMs);
-    try {
-      await Promise.race([this.#accepted.promise, this.#stopped.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await this.#window.accepted(acceptTimeoutMs, () => notAccepted(acceptTimeoutMs));
   }
 
   async #send(frameType: string, fields: Record<string, unknown>): Promise<void> {
-    while (this.#inFlight.size >= this.#options.limits.maxFramesInFlight) {
-      await Promise.race([this.#stopped.promise, ...this.#inFlight]);
-    }
-    if (this.#state === "over") await this.#stopped.promise;
-    const taken = this.#options.send(frameType, fields).catch((error) => this.stop(error))
-      .finally(() => this.#inFlight.delete(taken));
-    this.#inFlight.add(taken);
+    await this.#window.room();
+    this.#window.add(this.#options.send(frameType, fields));
   }
 }
 

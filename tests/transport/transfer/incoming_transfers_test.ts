@@ -174,6 +174,32 @@ Deno.test("F09: frames whose transfer never begins are kept in small number, and
   assertEquals(receiver.budget.used, 32 * 10);
   receiver.transfers.close();
   assertEquals(receiver.budget.used, 0);
+
+  const later = new Receiver({ transferIdleMs: 1 });
+  await later.take(frame("chunk", 2, { data: "x".repeat(10) }));
+  await until("it is given up", () => later.budget.used === 0);
+  assertEquals(later.replies, []);
+});
+
+Deno.test("F23, F25: a transfer whose first frame is lost fails, and the sender is told", async () => {
+  const receiver = new Receiver({ transferGraceMs: 1 });
+  const [, ...rest] = await framesOf(TEXT, 2);
+  await receiver.take(...rest);
+  await until("it fails", () => receiver.failures.length === 1);
+  assertEquals(receiver.answers, ["abort: its first frame is missing"]);
+  assertEquals(receiver.budget.used, 0);
+});
+
+Deno.test("F09: what comes with frames counts for the memory as long as it is kept", async () => {
+  const [start, one, two, end] = await framesOf(TEXT, 2);
+  const weigh = (count: number) => count * 100;
+  const receiver = new Receiver({ maxBufferedBytes: 599 }, { weigh });
+  await receiver.take(frame("end", 9, {}, "early"), start!);
+  assertEquals(receiver.budget.used, 300);
+  await receiver.take(one!, two!, end!);
+  assertEquals(receiver.answers, ["abort: there is no memory left for more transfers"]);
+  receiver.transfers.close();
+  assertEquals(receiver.budget.used, 0);
 });
 
 Deno.test("CEP22-7, CEP22-23: an accept goes out when the sender can't know that we take transfers, and says nothing else", async () => {

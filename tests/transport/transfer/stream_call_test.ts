@@ -18,6 +18,7 @@ import {
   type Session,
 } from "../../../transport/server.ts";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
+import { resolveLimits } from "../../../transport/session/limits.ts";
 import { frameOf } from "../../../transport/wire/frames.ts";
 import { connect, network, RawPeer, until } from "../_harness.ts";
 
@@ -108,6 +109,30 @@ for (const encryption of ["required", "disabled"] as const) {
   });
 }
 
+Deno.test("an endless wait is one, and not none; a bound that is undefined is the default", async () => {
+  await using relay = new MemoryRelay();
+  const limits = {
+    maxStreamMs: Infinity,
+    streamIdleMs: Infinity,
+    transferTimeoutMs: Infinity,
+    transferIdleMs: 3e9,
+    maxSessions: undefined,
+  };
+  await using server = await serveStreams(relay, {
+    limits,
+    access: { authorize: () => Promise.resolve(true), authorizeTimeoutMs: Infinity },
+  });
+  const options = { limits, handshakeTimeoutMs: Infinity };
+  await using session = await connect(relay, server.publicKey, options);
+  relay.faults.set({ latencyMs: 5 });
+  const call = session.transport.streamCall("tools/call", spell("word", 200_000), {
+    timeoutMs: Infinity,
+  });
+  assertEquals(await wordsOf(call), ["w", "o", "r", "d"]);
+  await call.result;
+  assertEquals(resolveLimits(limits).maxSessions, 1000);
+});
+
 Deno.test("CEP41-21: a streamed call whose result is too large for one event gives both", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);
@@ -155,6 +180,45 @@ Deno.test("F05, CEP41-5: streams of several clients, and of several calls of one
   const read = await Promise.all(calls.map(wordsOf));
   assertEquals(read.map((letters) => letters.join("")), [...words, ...words]);
   for (const { client } of clients) await client.close();
+});
+
+Deno.test("F05: a stream reaches its request, although another program with the same key has begun a session since", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay);
+  const signer = PrivateKeySigner.generate();
+  await using first = await connect(relay, server.publicKey, { signer });
+  const call = first.transport.streamCall("tools/call", { name: "upper" });
+  await first.client.ping();
+  await using _second = await connect(relay, server.publicKey, { signer });
+  await call.stream.write("word");
+  await call.stream.close();
+  assertEquals(await wordsOf(call), ["WORD"]);
+});
+
+Deno.test("F20: a call that is cancelled while its stream is closing is not answered", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using session = await connect(relay, server.publicKey, { encryption: "disabled" });
+  const closing = Promise.withResolvers<void>();
+  const results: string[] = [];
+  relay.faults.set({
+    onDelivery: ({ event }) => {
+      const message = JSON.parse(event.content);
+      if (frameOf(message)?.frameType === "chunk") relay.faults.set({ holdOk: true });
+      if (frameOf(message)?.frameType === "close") closing.resolve();
+      if (message.result?.content !== undefined) results.push(message.result.content);
+      return "pass";
+    },
+  });
+  const call = session.transport.streamCall("tools/call", spell("a"));
+  await closing.promise;
+  call.cancel();
+  await assertRejects(() => call.result);
+  await session.client.ping(); // the cancellation was read before it
+  relay.faults.set({ holdOk: false });
+  relay.faults.release();
+  await session.client.ping();
+  assertEquals(results, []);
 });
 
 Deno.test("F25: a streamed call settles when the tool fails, when there is no stream, and when there is no such tool", async () => {
