@@ -46,6 +46,7 @@ function checkArguments(args: ProxyArguments): void {
 
 /** Runs the proxy until standard input ends, the host dies, or the connection does. */
 async function runStdioProxy(args: ProxyArguments, io: CliIo): Promise<void> {
+  const parent = io.parentPid?.(); // now: a host may die while the way is prepared
   const { open, servers, key } = await prepareProxyRoute(args, io);
   if (key.warning !== undefined) await io.stderr.write(`cvm: ${key.warning}\n`);
   await io.stderr.write(
@@ -56,7 +57,6 @@ async function runStdioProxy(args: ProxyArguments, io: CliIo): Promise<void> {
   const host = new StdioTransport({ input: io.stdin, output: io.stdout });
   await using proxy = new McpProxy({ host, client: open() });
   const orphaned = Promise.withResolvers<void>();
-  const parent = io.parentPid?.();
   const watch = setInterval(() => {
     if (io.parentPid?.() !== parent) orphaned.resolve();
   }, PARENT_CHECK_MS);
