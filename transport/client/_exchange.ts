@@ -165,6 +165,7 @@ export class Exchange {
 
   /** Ends everything. */
   close(reason: SessionError): void {
+    for (const departure of this.#departing.values()) departure.abort(reason);
     this.#pending.clear(reason);
     this.#transfers?.close(reason);
   }

@@ -10,7 +10,7 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import * as z from "zod";
 import { type NostrEvent, PrivateKeySigner, type Signer } from "../../../crypto/mod.ts";
 import { CallError, SessionError } from "../../../errors.ts";
-import type { StreamCall } from "../../../transport/client.ts";
+import { NostrClientTransport, type StreamCall } from "../../../transport/client.ts";
 import {
   NostrServerTransport,
   serve,
@@ -310,6 +310,29 @@ Deno.test("F20: a streamed call that is cancelled before it is signed does not l
   resolve();
   await ping;
   assertEquals(events.length, 2, "the ping and its answer");
+});
+
+Deno.test("a request that is being signed when the transport closes does not leave, nor is it waited for", async () => {
+  await using relay = new MemoryRelay();
+  const key = PrivateKeySigner.generate();
+  const gate = Promise.withResolvers<void>();
+  const signer: Signer = {
+    getPublicKey: () => key.getPublicKey(),
+    signEvent: async (template) => {
+      await gate.promise;
+      return key.signEvent(template);
+    },
+    nip44: key.nip44,
+  };
+  const server = PrivateKeySigner.generate().pubkey;
+  const transport = new NostrClientTransport({ signer, server, ...network(relay) });
+  await transport.start();
+  const sent = transport.send({ jsonrpc: "2.0", id: 1, method: "ping" });
+  const refused = assertRejects(() => sent, SessionError, "closed");
+  await new Promise((resolve) => setTimeout(resolve)); // it is at the signer now
+  await transport.close();
+  gate.resolve();
+  await refused; // no timer is left, or the test would fail
 });
 
 Deno.test("a streamed call in parts, both ways, says nothing of it to the MCP client above", async () => {
