@@ -60,6 +60,8 @@ export interface NostrFindings {
   readonly publicKey: string;
   /** How its messages travel. */
   readonly wrap: "plain" | 1059 | 21059;
+  /** Which engine does our cryptography: `native`, `wasm` or `pure`. */
+  readonly engine: string;
   /** What it said of itself with its first message. */
   readonly tags: Tags;
   /** Its name, from its first message or its announcement. */
@@ -183,6 +185,7 @@ async function findOnNostr(
   return {
     publicKey,
     wrap: nostr.wrap,
+    engine: io.engine?.name ?? "pure",
     tags: nostr.serverTags,
     name: nostr.serverInfo.name,
     record,

@@ -61,6 +61,7 @@ function answerLines({ answers, failure, nostr }: Findings, line: Line): readonl
     ...(latency === undefined ? [] : [line("ping", pingText(latency))]),
     ...(nostr === undefined ? [] : [
       line("messages", nostr.wrap === "plain" ? "plain text" : `gift wraps of kind ${nostr.wrap}`),
+      line("engine", nostr.engine),
     ]),
     line("capabilities", capabilities.join(", ") || "none"),
     ...(instructions === null ? [] : [line("instructions", sanitizeLine(instructions, 300))]),

@@ -49,6 +49,7 @@ export function reportOf({ answers, failure, nostr }: Findings) {
     ...(answers?.latency === undefined ? {} : { latency: numbersOf(answers.latency) }),
     ...(nostr === undefined ? {} : {
       tags: nostr.tags,
+      engine: nostr.engine,
       encryption: nostr.wrap === "plain" ? "plain text" : `gift wraps of kind ${nostr.wrap}`,
       supports: supportsOf(allTags),
       payments: [...new Set(tagValues(allTags, "pmi"))],
