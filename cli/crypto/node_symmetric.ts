@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createCipheriv, createHash, createHmac } from "node:crypto";
-import type { SymmetricEngine } from "../../crypto/symmetric.ts";
+import { createCipheriv, createHash, createHmac, getCiphers } from "node:crypto";
+import { pureSymmetric, type SymmetricEngine } from "../../crypto/symmetric.ts";
 
 /** ChaCha20 of OpenSSL takes the counter before the nonce. */
 const COUNTER_BYTES = 4;
@@ -21,16 +21,19 @@ export const nodeSymmetric: SymmetricEngine = Object.freeze({
     for (const part of parts) mac.update(part);
     return bytesOf(mac.digest());
   },
-  chacha20: (key: Uint8Array, nonce: Uint8Array, data: Uint8Array) => {
-    // OpenSSL would take any nonce that fits.
-    if (key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES) {
-      throw new RangeError("ChaCha20 takes a key of 32 bytes and a nonce of 12");
-    }
-    const iv = new Uint8Array(COUNTER_BYTES + NONCE_BYTES);
-    iv.set(nonce, COUNTER_BYTES);
-    return bytesOf(createCipheriv("chacha20", key, iv).update(data));
-  },
+  // `node:crypto` of Deno 2.4 does not have it.
+  chacha20: getCiphers().includes("chacha20") ? chacha20 : pureSymmetric.chacha20,
 });
+
+function chacha20(key: Uint8Array, nonce: Uint8Array, data: Uint8Array): Uint8Array {
+  // OpenSSL would take any nonce that fits.
+  if (key.length !== KEY_BYTES || nonce.length !== NONCE_BYTES) {
+    throw new RangeError("ChaCha20 takes a key of 32 bytes and a nonce of 12");
+  }
+  const iv = new Uint8Array(COUNTER_BYTES + NONCE_BYTES);
+  iv.set(nonce, COUNTER_BYTES);
+  return bytesOf(createCipheriv("chacha20", key, iv).update(data));
+}
 
 /** The same memory as a plain `Uint8Array`: a `Buffer` behaves differently in some methods. */
 function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
