@@ -38,6 +38,13 @@ export class HttpUpstream implements Transport {
   readonly #url: URL;
   readonly #fetch: typeof fetch;
   readonly #inner: StreamableHTTPClientTransport;
+  /** The SDK's own waits; none once we leave, as a timer of a stream that ends then would stay. */
+  readonly #reconnection = {
+    initialReconnectionDelay: 1_000,
+    maxReconnectionDelay: 30_000,
+    reconnectionDelayGrowFactor: 1.5,
+    maxRetries: 2,
+  };
   #closed = false;
 
   /** @param options Where the server is. */
@@ -47,12 +54,15 @@ export class HttpUpstream implements Transport {
     this.#inner = new StreamableHTTPClientTransport(url, {
       // The SDK's type may come from Node's declarations; the request is the same.
       fetch: (input, init) => this.#request(input, init as RequestInit | undefined),
+      reconnectionOptions: this.#reconnection,
       requestInit: {
         headers: { ...headers, ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) },
       },
     });
     this.#inner.onmessage = (message) => this.onmessage?.(message);
-    this.#inner.onerror = (error) => this.onerror?.(error);
+    this.#inner.onerror = (error) => {
+      if (!this.#closed) this.onerror?.(error);
+    };
   }
 
   /** Starts to deliver messages; the server is met with the first message. */
@@ -93,6 +103,7 @@ export class HttpUpstream implements Transport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reconnection.maxRetries = 0;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LEAVE_MS));
     try {

@@ -76,10 +76,10 @@ export async function runDiff(
   args: DiffArguments,
   io: CliIo,
 ): Promise<void> {
-  const [a, b] = await Promise.all([
-    load(names[0], args, io),
-    load(names[1], { ...args, stdio: false, http: undefined, childCommand: [] }, io),
-  ]);
+  const other = { ...args, stdio: false, http: undefined, childCommand: [] };
+  const loaded = [load(names[0], args, io), load(names[1], other, io)] as const;
+  await Promise.allSettled(loaded); // whichever fails, both connections have been closed
+  const [a, b] = await Promise.all(loaded);
   const differences = compareReports(a, b);
   const output = new Output(io, args.format);
   await output.list(
