@@ -32,7 +32,10 @@ function chacha20(key: Uint8Array, nonce: Uint8Array, data: Uint8Array): Uint8Ar
   }
   const iv = new Uint8Array(COUNTER_BYTES + NONCE_BYTES);
   iv.set(nonce, COUNTER_BYTES);
-  return bytesOf(createCipheriv("chacha20", key, iv).update(data));
+  const cipher = createCipheriv("chacha20", key, iv);
+  const result = bytesOf(cipher.update(data));
+  cipher.final(); // of no length; without it, Deno keeps the cipher for good
+  return result;
 }
 
 /** The same memory as a plain `Uint8Array`: a `Buffer` behaves differently in some methods. */

@@ -22,7 +22,6 @@ const echo = (id: number, message: string) => ({
   params: { name: "echo", arguments: { message } },
 });
 const emptyLog = (): Log => ({ echoed: [], started: 0, cancelled: 0 });
-const now = () => Math.floor(Date.now() / 1000);
 
 Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SPEC-2, SPEC-4, SPEC-10, CEP4-1)", async () => {
   await using relay = new MemoryRelay();
@@ -43,160 +42,6 @@ Deno.test("serve() answers a whole MCP session, encrypted by default (SPEC-1, SP
   for (const event of relay.events) {
     assertEquals([event.kind, event.tags.length, event.tags[0]?.[0]], [21059, 1, "p"]);
   }
-});
-
-Deno.test("F01: a message that is old, forged, misaddressed or of another kind does not run", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    ...network(relay),
-  });
-  await using peer = await RawPeer.open(relay);
-  const to = server.publicKey;
-  const someoneElse = PrivateKeySigner.generate().pubkey;
-  const wrapped = [
-    await peer.message(to, echo(1, "old"), { created_at: now() - 400 }),
-    await peer.message(to, echo(1, "early"), { created_at: now() + 400 }),
-    await peer.message(to, echo(1, "for someone else"), { tags: [["p", someoneElse]] }),
-    await peer.message(to, echo(1, "for nobody"), { tags: [] }),
-    await peer.message(to, echo(1, "other kind"), { kind: 1 }),
-    { ...await peer.message(to, echo(1, "forged")), pubkey: someoneElse },
-    { ...await peer.message(to, echo(1, "edited")), content: JSON.stringify(echo(1, "edited!")) },
-  ];
-  for (const inner of wrapped) peer.publish(peer.wrap(inner, to));
-  const forged = await peer.message(to, echo(1, "bad signature"));
-  relay.deliver({ ...forged, sig: forged.sig.replace(/^./, (c) => c === "0" ? "1" : "0") });
-  relay.deliver(await peer.message(to, echo(1, "plain and old"), { created_at: now() - 400 }));
-  peer.publish(peer.wrap(await peer.message(to, echo(1, "good")), to));
-  await until("the good message runs", () => log.echoed.length > 0);
-  assertEquals(log.echoed, ["good"]);
-});
-
-Deno.test("F01: a message runs once, in however many wraps and deliveries it comes", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    ...network(relay),
-  });
-  await using peer = await RawPeer.open(relay);
-  const inner = await peer.message(server.publicKey, echo(1, "once"));
-  for (const kind of [1059, 21059, 1059] as const) {
-    const wrap = peer.wrap(inner, server.publicKey, kind);
-    peer.publish(wrap);
-    relay.deliver(wrap);
-  }
-  const plain = await peer.message(server.publicKey, echo(2, "once plain"));
-  peer.publish(plain);
-  relay.deliver(plain);
-  peer.publish(peer.wrap(await peer.message(server.publicKey, echo(3, "last")), server.publicKey));
-  await until("all three have run", () => log.echoed.length >= 3);
-  assertEquals(log.echoed.toSorted(), ["last", "once", "once plain"]);
-});
-
-Deno.test("F01: stored wraps that a relay replays after a restart do not run again", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  const signer = PrivateKeySigner.generate();
-  await using peer = await RawPeer.open(relay);
-  const start = () => serve(() => fixtureServer(log), { signer, ...network(relay) });
-  {
-    await using server = await start();
-    const inner = await peer.message(server.publicKey, echo(1, "before"));
-    peer.publish(peer.wrap(inner, server.publicKey, 1059));
-    await until("the first life runs it", () => log.echoed.length === 1);
-  }
-  await using server = await start();
-  const inner = await peer.message(server.publicKey, echo(2, "after"));
-  peer.publish(peer.wrap(inner, server.publicKey, 1059));
-  await until("the second life works", () => log.echoed.includes("after"));
-  assertEquals(log.echoed, ["before", "after"]);
-});
-
-Deno.test("F01: what a relay has from before a restart does not run when the connection comes back either", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  const signer = PrivateKeySigner.generate();
-  await using peer = await RawPeer.open(relay);
-  const start = () => serve(() => fixtureServer(log), { signer, ...network(relay) });
-  const wrapped = async (id: number, text: string, created_at: number) =>
-    peer.wrap(
-      await peer.message(signer.pubkey, echo(id, text), { created_at }),
-      signer.pubkey,
-      1059,
-    );
-  const [ran, early] = [await wrapped(1, "ran", now()), await wrapped(2, "early", now() + 60)];
-  {
-    await using _first = await start();
-    for (const wrap of [ran, early]) peer.publish(wrap);
-    await until("the first life runs both", () => log.echoed.length === 2);
-  }
-  // The start misses one of them, as where the relay has more than it sends at once.
-  relay.faults.set({ onDelivery: ({ event }) => event.id === ran.id ? "drop" : "pass" });
-  await using _second = await start();
-  relay.faults.clear();
-  const before = relay.connectionCount;
-  relay.faults.closeConnections();
-  await until("the server is back", () => {
-    return relay.connectionCount > before && relay.subscriptions.length === 2;
-  });
-  await using again = await RawPeer.open(relay, peer.signer);
-  again.publish(await wrapped(3, "later", now()));
-  await until("a later one runs", () => log.echoed.length > 2);
-  assertEquals(log.echoed, ["ran", "early", "later"]);
-});
-
-Deno.test("F15: a relay that passes new messages off as stored ones suppresses nothing that another delivers", async () => {
-  const log = emptyLog();
-  await using honest = new MemoryRelay({ url: "wss://honest.test" });
-  await using hostile = new MemoryRelay({ url: "wss://hostile.test" });
-  hostile.faults.set({ withholdEose: true });
-  const webSocket = (url: string) => (url === honest.url ? honest : hostile).webSocket(url);
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    relays: [hostile.url, honest.url],
-    pool: { ...network(honest).pool, webSocket },
-  });
-  await using peer = await RawPeer.open(honest);
-  await until("both are subscribed", () => hostile.subscriptions.length > 0);
-  const wrap = peer.wrap(await peer.message(server.publicKey, echo(1, "x")), server.publicKey);
-  hostile.deliver(wrap);
-  hostile.faults.notice("delivered");
-  await until("it has arrived", () => {
-    return server.pool.snapshot().some(({ lastNotice }) => lastNotice === "delivered");
-  });
-  peer.publish(wrap);
-  await until("it runs", () => log.echoed.length === 1);
-});
-
-Deno.test("F01: with a memory, what ran before a restart does not run again by any way, and slow clocks are heard at once", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  const signer = PrivateKeySigner.generate();
-  await using peer = await RawPeer.open(relay);
-  const kept = new Map<string, number>();
-  const replayMemory = {
-    load: () => ({ events: [...kept] }),
-    add: (id: string, createdAt: number) => void kept.set(id, createdAt),
-    forget: () => {},
-  };
-  const start = () => serve(() => fixtureServer(log), { signer, replayMemory, ...network(relay) });
-  const minutesAgo = { created_at: now() - 240 };
-  const ran = await peer.message(signer.pubkey, echo(1, "before"), minutesAgo);
-  {
-    await using _first = await start();
-    peer.publish(peer.wrap(ran, signer.pubkey));
-    await until("the first life runs it", () => log.echoed.length === 1);
-  }
-  await using _second = await start();
-  // Whoever has seen it may publish it once more: live, and in any wrap.
-  for (const kind of [1059, 21059] as const) peer.publish(peer.wrap(ran, signer.pubkey, kind));
-  peer.publish(ran);
-  const slow = await peer.message(signer.pubkey, echo(2, "slow clock"), minutesAgo);
-  peer.publish(peer.wrap(slow, signer.pubkey));
-  await until("the other message runs", () => log.echoed.length > 1);
-  assertEquals(log.echoed, ["before", "slow clock"]);
 });
 
 Deno.test("F04: who spoke encrypted is answered encrypted, also when the same key speaks plain meanwhile (SPEC-3, CEP4-3)", async () => {
@@ -360,56 +205,6 @@ Deno.test("F21: where the client can't be asked, the server learns it at once", 
   }
 });
 
-Deno.test("F03: strangers are refused where that is answered, and nothing of theirs runs", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  await using peer = await RawPeer.open(relay);
-  await using stranger = await RawPeer.open(relay);
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    access: { allow: [peer.pubkey.toUpperCase()], answerRefused: true },
-    ...network(relay),
-  });
-  const request = await stranger.message(server.publicKey, echo(7, "stranger"));
-  stranger.publish(request);
-  peer.publish(await peer.message(server.publicKey, echo(8, "friend")));
-  await until("both are answered", () => stranger.received.length + peer.received.length === 2);
-  assertEquals(log.echoed, ["friend"]);
-  assertEquals(stranger.received[0]!.tags, [["p", stranger.pubkey], ["e", request.id]]);
-  assertEquals(JSON.parse(stranger.received[0]!.content), {
-    jsonrpc: "2.0",
-    id: 7,
-    error: { code: -32000, message: "Unauthorized" },
-  });
-});
-
-Deno.test("F03: a slow authorization holds up nobody else, and keeps its client's order", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  await using slow = await RawPeer.open(relay);
-  await using quick = await RawPeer.open(relay);
-  const gate = Promise.withResolvers<void>();
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    access: {
-      authorize: async ({ peer }) => {
-        if (peer === slow.pubkey) await gate.promise;
-        return true;
-      },
-    },
-    ...network(relay),
-  });
-  for (const text of ["slow 1", "slow 2"]) {
-    slow.publish(await slow.message(server.publicKey, echo(1, text)));
-  }
-  quick.publish(await quick.message(server.publicKey, echo(1, "quick")));
-  await until("the quick one is answered", () => quick.received.length === 1);
-  assertEquals(log.echoed, ["quick"]);
-  gate.resolve();
-  await until("the slow ones are answered", () => slow.received.length === 2);
-  assertEquals(log.echoed, ["quick", "slow 1", "slow 2"]);
-});
-
 Deno.test("F06: a server that is not announced publishes nothing about itself (CEP17-2)", async () => {
   await using relay = new MemoryRelay();
   await using server = await serve(() => fixtureServer(), {
@@ -420,42 +215,6 @@ Deno.test("F06: a server that is not announced publishes nothing about itself (C
   await using session = await connect(relay, server.publicKey);
   await session.client.listTools();
   assertEquals(relay.events.filter(({ pubkey }) => pubkey === server.publicKey), []);
-});
-
-Deno.test("F09: the bounds hold: requests in flight, sessions, and the size of an answer", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  await using first = await RawPeer.open(relay);
-  await using second = await RawPeer.open(relay);
-  await using server = await serve(() => {
-    const mcp = fixtureServer(log);
-    mcp.registerTool("large", {}, () => ({
-      content: [{ type: "text", text: "x".repeat(70_000) }],
-    }));
-    return mcp;
-  }, {
-    signer: PrivateKeySigner.generate(),
-    limits: { maxInFlight: 1, maxSessions: 1 },
-    ...network(relay),
-  });
-  const call = (id: number, name: string) => ({
-    jsonrpc: "2.0",
-    id,
-    method: "tools/call",
-    params: { name },
-  });
-  const errorIn = (content: string) => JSON.parse(content).error.message as string;
-  first.publish(await first.message(server.publicKey, call(1, "large")));
-  await until("the large answer fails", () => first.received.length === 1);
-  assertStringIncludes(errorIn(first.received[0]!.content), "does not fit an event");
-  first.publish(await first.message(server.publicKey, call(2, "slow")));
-  await until("a request is in flight", () => log.started === 1);
-  first.publish(await first.message(server.publicKey, call(3, "slow")));
-  await until("the second request is refused", () => first.received.length === 2);
-  assertStringIncludes(errorIn(first.received[1]!.content), "more than 1 requests");
-  second.publish(await second.message(server.publicKey, call(1, "slow")));
-  await until("the second client is refused", () => second.received.length === 1);
-  assertStringIncludes(errorIn(second.received[0]!.content), "Server is full");
 });
 
 Deno.test("F19: a client that initializes again, in the same second, gets a new session, and the old one ends its work", async () => {
@@ -483,33 +242,6 @@ Deno.test("F19: a client that initializes again, in the same second, gets a new 
   await until("the first client's call is cancelled", () => log.cancelled === 1);
 });
 
-Deno.test("F15: a message that two relays deliver runs once, in every mode", async () => {
-  const log = emptyLog();
-  await using north = new MemoryRelay({ url: "wss://north.test" });
-  await using south = new MemoryRelay({ url: "wss://south.test" });
-  const both = {
-    relays: [north.url, south.url],
-    pool: {
-      ...network(north).pool,
-      webSocket: (url: string) => (url.includes("north") ? north : south).webSocket(url),
-    },
-  };
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    ...both,
-  });
-  for (const encryption of ["optional", "disabled"] as const) {
-    await using session = await connect(north, server.publicKey, { ...both, encryption });
-    const message = `by two relays, ${encryption}`;
-    assertEquals(
-      textOf(await session.client.callTool({ name: "echo", arguments: { message } })),
-      message,
-    );
-    await session.client.ping();
-  }
-  assertEquals(log.echoed, ["by two relays, optional", "by two relays, disabled"]);
-});
-
 Deno.test("NostrServerTransport.close() while it starts leaves nothing that listens", async () => {
   await using relay = new MemoryRelay();
   const transport = new NostrServerTransport({
@@ -520,103 +252,6 @@ Deno.test("NostrServerTransport.close() while it starts leaves nothing that list
   await transport.close();
   await starting;
   await until("the relay has no connection left", () => relay.openConnectionCount === 0);
-});
-
-Deno.test("F09: initialize over and over does not open more sessions than a server has room for", async () => {
-  const log = emptyLog();
-  await using relay = new MemoryRelay();
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    limits: { maxSessions: 3 },
-    ...network(relay),
-  });
-  await using peer = await RawPeer.open(relay);
-  const rounds = 6;
-  for (let round = 0; round < rounds; round++) {
-    const params = {
-      protocolVersion: "2025-06-18",
-      capabilities: {},
-      clientInfo: { name: "greedy", version: "1" },
-    };
-    const initialize = { jsonrpc: "2.0", id: `i${round}`, method: "initialize", params };
-    peer.publish(await peer.message(server.publicKey, initialize));
-    const slow = {
-      jsonrpc: "2.0",
-      id: `s${round}`,
-      method: "tools/call",
-      params: { name: "slow" },
-    };
-    peer.publish(await peer.message(server.publicKey, slow));
-  }
-  await until("every call runs", () => log.started === rounds);
-  const answers = peer.received.map(({ content }) => JSON.parse(content));
-  assertEquals(answers.filter(({ result }) => result !== undefined).length, 3);
-  const refused = answers.filter(({ error }) => error !== undefined);
-  assertEquals(refused.map(({ id }) => id), ["i3", "i4", "i5"]);
-  assertStringIncludes(refused[0].error.message, "earlier sessions");
-});
-
-Deno.test("F09: what waits for authorization is bounded, for each client", async () => {
-  await using relay = new MemoryRelay();
-  let asked = 0;
-  const verdict = Promise.withResolvers<boolean>();
-  await using server = await serve(() => fixtureServer(), {
-    signer: PrivateKeySigner.generate(),
-    limits: { maxQueued: 4 },
-    access: {
-      authorize: () => {
-        asked += 1;
-        return verdict.promise;
-      },
-      answerRefused: true,
-    },
-    ...network(relay),
-  });
-  await using peer = await RawPeer.open(relay);
-  for (let id = 0; id < 10; id++) {
-    peer.publish(await peer.message(server.publicKey, { jsonrpc: "2.0", id, method: "ping" }));
-  }
-  await until("what is too much is refused", () => peer.received.length === 6);
-  assertEquals(asked, 1);
-  verdict.resolve(true);
-  await until("what waited is answered", () => peer.received.length === 10);
-  assertEquals(asked, 4);
-});
-
-Deno.test("F09: NostrServerTransport takes no more subscriptions of a client than its bound", async () => {
-  await using relay = new MemoryRelay();
-  const transport = new NostrServerTransport({
-    signer: PrivateKeySigner.generate(),
-    ...network(relay),
-  });
-  const subscribed: string[] = [];
-  transport.onmessage = (message) => {
-    if (message.method !== "resources/subscribe") return;
-    subscribed.push(message.params.uri);
-    void transport.send({ jsonrpc: "2.0", id: message.id, result: {} });
-  };
-  await transport.start();
-  const { publicKey } = transport.server!;
-  await using peer = await RawPeer.open(relay);
-  const subscribe = async (id: number, uri: string) =>
-    peer.publish(
-      await peer.message(publicKey, {
-        jsonrpc: "2.0",
-        id,
-        method: "resources/subscribe",
-        params: { uri },
-      }),
-    );
-  for (let id = 0; id < 258; id++) await subscribe(id, `test://${id}`);
-  await subscribe(258, "test://0"); // which it has
-  await subscribe(259, `test://${"x".repeat(5_000)}`);
-  await until("all are answered", () => peer.received.length === 260, 10_000);
-  const refused = peer.received.map(({ content }) => JSON.parse(content)).filter(({ error }) =>
-    error
-  );
-  assertEquals(refused.map(({ id }) => id).sort(), [256, 257, 259]);
-  assertEquals(subscribed.length, 257);
-  await transport.close();
 });
 
 Deno.test("F04: what a server says unasked stays encrypted, though the client's key speaks plain meanwhile", async () => {
@@ -657,37 +292,6 @@ Deno.test("F05: progress of a request that nobody waits for is not sent", async 
   peer.publish(await peer.message(server.publicKey, echo(2, "y")));
   await until("the second answer comes", () => peer.received.length === 2);
   assertEquals(JSON.parse(peer.received[1]!.content).id, 2);
-});
-
-Deno.test("F38: second deliveries and what is for others cost no cryptography", async () => {
-  await using relay = new MemoryRelay();
-  const signer = PrivateKeySigner.generate();
-  let opened = 0;
-  const counting = {
-    getPublicKey: () => signer.getPublicKey(),
-    signEvent: signer.signEvent.bind(signer),
-    nip44: {
-      encrypt: signer.nip44.encrypt.bind(signer.nip44),
-      decrypt: (peer: string, payload: string) => {
-        opened += 1;
-        return signer.nip44.decrypt(peer, payload);
-      },
-    },
-  };
-  await using server = await serve(() => fixtureServer(), { signer: counting, ...network(relay) });
-  relay.faults.set({ ignoreTagFilters: true });
-  await using peer = await RawPeer.open(relay);
-  const inner = await peer.message(server.publicKey, echo(1, "x"));
-  const wrap = peer.wrap(inner, server.publicKey);
-  for (let copy = 0; copy < 3; copy++) relay.deliver(wrap);
-  const stranger = PrivateKeySigner.generate().pubkey;
-  peer.publish(peer.wrap(await peer.message(stranger, echo(2, "y")), stranger));
-  const last = peer.wrap(await peer.message(server.publicKey, echo(3, "z")), server.publicKey);
-  peer.publish(last);
-  await until("both are answered", () => {
-    return peer.received.filter(({ tags }) => tags[0]?.[1] === peer.pubkey).length === 2;
-  });
-  assertEquals(opened, 2);
 });
 
 Deno.test("F37: server and client talk on a relay that gives nobody stored gift wraps", async () => {
