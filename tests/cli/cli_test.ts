@@ -173,31 +173,6 @@ Deno.test("F30: a name that does not exist gets the one that was probably meant"
   }
 });
 
-Deno.test("F14: who asks for a server that nobody runs learns it within the connect timeout", async () => {
-  await using folder = await temporaryFolder();
-  await using relay = await serveRelay();
-  const waits = ["--relay", relay.url, "--connect-timeout", "0.5"];
-  for (const args of [["ping"], ["ping", "--stateless"], ["ping", "--timeout", "0.4"]]) {
-    const started = Date.now();
-    const { code, err } = await cvm(["inspect", STRANGER, ...args, ...waits], folder.path);
-    assertEquals(code, 4);
-    assertStringIncludes(err, "the server did not answer");
-    assertStringIncludes(err, relay.url);
-    assert(Date.now() - started < 5_000);
-  }
-});
-
-Deno.test("cvm needs no home folder when the key comes from elsewhere", async () => {
-  const nsec = formatNsec(generateKey());
-  const io = new TestIo({ env: { CVM_PRIVATE_KEY: nsec } });
-  const code = await runCli(["inspect", STRANGER, "--relay", NO_RELAY], io);
-  assertEquals(code, 4, io.err);
-  assert(!io.err.includes(nsec));
-  const homeless = new TestIo({ env: {} });
-  assertEquals(await runCli(["inspect", STRANGER, "--relay", NO_RELAY], homeless), 2);
-  assertStringIncludes(homeless.err, "--key-file");
-});
-
 Deno.test("cvm --version and --help print to standard output and end with 0", async () => {
   await using folder = await temporaryFolder();
   const version = await cvm(["--version"], folder.path);
