@@ -1,7 +1,7 @@
 /**
  * Where the time of an encrypted call goes in our own code: calls there and
  * back over a relay in memory, in one process, without any MCP library.
- * `deno run -A --cpu-prof bench/profile.ts ENGINE [CALLS] [IN-FLIGHT] [BYTES]`
+ * `deno run --allow-read --allow-env --allow-ffi --allow-sys --cpu-prof bench/profile.ts ENGINE [CALLS] [IN-FLIGHT] [BYTES]`
  *
  * Prints the time per call, of both sides together.
  */
