@@ -49,6 +49,20 @@ export function replayFile(publicKey: string, env: Environment): string | undefi
   return folder === undefined ? undefined : join(folder, "replay", `${publicKey}.db`);
 }
 
+/**
+ * The file of what servers have been seen to offer, for completions: in `$XDG_CACHE_HOME/cvm`, else
+ * `~/.cache/cvm`, on Windows `%LOCALAPPDATA%\\cvm`; `undefined` when the environment does not say
+ * where that would be.
+ */
+export function namesFile(env: Environment): string | undefined {
+  const cache = env.get("XDG_CACHE_HOME");
+  if (cache) return join(cache, "cvm", "names.json");
+  const local = env.get("LOCALAPPDATA");
+  if (Deno.build.os === "windows" && local) return join(local, "cvm", "names.json");
+  const home = env.get("HOME");
+  return home ? join(home, ".cache", "cvm", "names.json") : undefined;
+}
+
 /** The configuration file of a project, in its folder. */
 export const PROJECT_FILE = "cvm.json";
 
