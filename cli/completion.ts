@@ -55,12 +55,16 @@ export async function completionShells(
   args: readonly string[],
   io: CliIo,
 ): Promise<Record<string, ShellCompletion>> {
-  const added = args.length > 2 ? await suggestionsFor(args.slice(2), io) : [];
+  const words = args.slice(2);
+  const added = words.length > 0 ? await suggestionsFor(words, io) : [];
+  // Of itself, the parser completes here what stands behind the shell's name.
+  const isOfCompletion = words[0] === "completion" && words.length > 1;
   return Object.fromEntries(
     Object.entries<ShellCompletion>(shells).map(([name, shell]) => [name, {
       name: shell.name,
-      generateScript: (program, words) => withoutSpaces(name, shell.generateScript(program, words)),
-      encodeSuggestions: (found) => shell.encodeSuggestions([...added, ...found]),
+      generateScript: (program, own) => withoutSpaces(name, shell.generateScript(program, own)),
+      encodeSuggestions: (found) =>
+        shell.encodeSuggestions(isOfCompletion ? added : [...added, ...found]),
     }]),
   );
 }

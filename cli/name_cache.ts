@@ -227,10 +227,13 @@ export class NameCache {
   }
 }
 
-/** The file of names of this user; `undefined` when there is no folder for it. */
-export function openNameCache(env: Environment): NameCache | undefined {
+/** The file of names of this user; `undefined` when there is to be none. */
+export function openNameCache(
+  env: Environment,
+  options: NameCacheOptions = {},
+): NameCache | undefined {
   const file = namesFile(env);
-  return file === undefined ? undefined : new NameCache(file);
+  return file === undefined ? undefined : new NameCache(file, options);
 }
 
 /** A time that is not in the future, else 0. */

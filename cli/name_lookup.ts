@@ -51,7 +51,7 @@ export async function lookUpNames(
   options: NameLookupOptions,
 ): Promise<ServerNames> {
   const { config, io, kind, now = Date.now } = options;
-  const cache = openNameCache(io.env);
+  const cache = openNameCache(io.env, { now });
   const servers = await cache?.read() ?? new Map<string, KnownServer>();
   const address = (config.aliases.get(server) ?? server).trim();
   const timeoutMs = timeoutOf(io.env);

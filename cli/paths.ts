@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
 
+/** The variable with which nothing is kept for completions: `off`. */
+const CACHE_VARIABLE = "CVM_COMPLETE_CACHE";
+
 /**
  * The folder of the configuration, the keys and what gateways have run:
  * `$XDG_CONFIG_HOME/cvm`, else `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
@@ -52,9 +55,10 @@ export function replayFile(publicKey: string, env: Environment): string | undefi
 /**
  * The file of what servers have been seen to offer, for completions: in `$XDG_CACHE_HOME/cvm`, else
  * `~/.cache/cvm`, on Windows `%LOCALAPPDATA%\\cvm`; `undefined` when the environment does not say
- * where that would be.
+ * where that would be, or that there is to be none.
  */
 export function namesFile(env: Environment): string | undefined {
+  if (/^(off|no|false|0)$/i.test(env.get(CACHE_VARIABLE) ?? "")) return undefined;
   const cache = env.get("XDG_CACHE_HOME");
   if (cache) return join(cache, "cvm", "names.json");
   const local = env.get("LOCALAPPDATA");

@@ -83,7 +83,7 @@ Deno.test("the compiled program runs --version, relay, gateway and inspect", asy
     );
     return;
   }
-  const env = { XDG_CONFIG_HOME: `${folder.path}/config` };
+  const env = { XDG_CONFIG_HOME: `${folder.path}/config`, CVM_COMPLETE_CACHE: "off" };
   assertMatch((await run(program, ["--version"], env)).out, /^\d+\.\d+\.\d+\n$/);
   await using relay = await startUntil(program, ["relay", "--port", "0"], env, /ws:\S+/);
   const args = ["gateway", "--relay", relay.found, "--", ...serverCommand()];
