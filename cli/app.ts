@@ -41,10 +41,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   let parsed: Arguments | undefined;
   let exitCode: number = EXIT.ok;
   try {
-    const shells = args[0] === "completion"
-      ? await (await import("./completion.ts")).completionShells(args, io)
-      : undefined;
-    parsed = parse(args, io, { printed, shells });
+    if (args[0] === "completion") {
+      const { prepareCompletion } = await import("./completion.ts");
+      const { words, shells } = await prepareCompletion(args, io);
+      parsed = parse(words, io, { printed, shells });
+    } else parsed = parse(args, io, { printed });
   } catch (shown) {
     if (!(shown instanceof Shown)) throw shown;
     exitCode = shown.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -16,7 +16,7 @@ import { knownCommands } from "./known_commands.ts";
 import { sanitizeLine } from "./sanitize.ts";
 import { isPlainWord, type NameKind } from "./server_names.ts";
 import { settingNames } from "./setting_names.ts";
-import { withoutSpaces } from "./shell_scripts.ts";
+import { amendScript } from "./shell_scripts.ts";
 
 /** Names with what they are. */
 type Names = readonly (readonly [name: string, about: string])[];
@@ -44,28 +44,60 @@ const OTHERS: Names = [
   ["completion", "Print a script for a shell, or complete."],
 ];
 
+/** What the parser needs to complete. */
+export interface PreparedCompletion {
+  /** The command line of `cvm`, in which the words to complete have lost their quotes. */
+  readonly words: readonly string[];
+  /** The shells, each with what fits the command line that is being completed. */
+  readonly shells: Readonly<Record<string, ShellCompletion>>;
+}
+
 /**
- * The shells that completions are made for, each with what fits the command
- * line that is being completed.
+ * Finds what the parser can't.
  *
  * @param args The command line of `cvm`: `completion SHELL WORD…`.
  * @param io Where the configuration is found.
  */
-export async function completionShells(
+export async function prepareCompletion(
   args: readonly string[],
   io: CliIo,
-): Promise<Record<string, ShellCompletion>> {
-  const words = args.slice(2);
+): Promise<PreparedCompletion> {
+  // Bash alone gives words as they were typed.
+  const words = args[1] === "bash" ? args.slice(2).map(unquote) : args.slice(2);
   const added = words.length > 0 ? await suggestionsFor(words, io) : [];
+  return { words: [...args.slice(0, 2), ...words], shells: shellsWith(added, words) };
+}
+
+/** The shells, which show something beside what the parser finds. */
+function shellsWith(
+  added: readonly Suggestion[],
+  words: readonly string[],
+): Readonly<Record<string, ShellCompletion>> {
   // Of itself, the parser completes here what stands behind the shell's name.
   const isOfCompletion = words[0] === "completion" && words.length > 1;
+  const isWanted = (one: Suggestion) =>
+    !isOfCompletion && (added.length === 0 || words.at(-1) !== "" || !isOption(one));
   return Object.fromEntries(
     Object.entries<ShellCompletion>(shells).map(([name, shell]) => [name, {
       name: shell.name,
-      generateScript: (program, own) => withoutSpaces(name, shell.generateScript(program, own)),
+      generateScript: (program, own) => amendScript(name, shell.generateScript(program, own)),
       encodeSuggestions: (found) =>
-        shell.encodeSuggestions(isOfCompletion ? added : [...added, ...found]),
+        shell.encodeSuggestions([...added, ...[...found].filter(isWanted)]),
     }]),
+  );
+}
+
+/** Where there is something better, options are shown to who begins to write one. */
+function isOption(suggestion: Suggestion): boolean {
+  return suggestion.kind === "literal" && suggestion.text.startsWith("-");
+}
+
+/** A word without its quotes and backslashes; the last one may still lack its closing quote. */
+function unquote(word: string): string {
+  return word.replace(
+    /'([^']*)(?:'|$)|"((?:[^"\\]|\\.)*)(?:"|$)|\\(.?)/gs,
+    (_, single?: string, double?: string, escaped?: string) =>
+      single ?? double?.replace(/\\([$`"\\])/g, "$1") ?? escaped ?? "",
   );
 }
 

@@ -35,11 +35,10 @@ export interface CompletionPlace {
 /**
  * Finds out what has to be completed.
  *
- * @param typed The command line, without the name of the program; its last word is being typed.
+ * @param words The command line, without the name of the program; its last word is being typed.
  * @returns The place; `undefined` where no command is named.
  */
-export function placeOf(typed: readonly string[]): CompletionPlace | undefined {
-  const words = typed.map((word, index) => index < typed.length - 1 ? unquoted(word) : word);
+export function placeOf(words: readonly string[]): CompletionPlace | undefined {
   const command = findCommand(words.slice(0, -1));
   if (command === undefined) return undefined;
   const before = words.slice(command.path.length, -1);
@@ -135,10 +134,4 @@ function read({ options }: KnownCommand, before: readonly string[]) {
     else values.set(option.name, [...values.get(option.name) ?? [], ...value ? [value] : []]);
   }
   return { options: values, positional, pending, isBehindDashes: false };
-}
-
-/** Bash gives the words before the cursor with their quotes. */
-function unquoted(word: string): string {
-  const [, , inner] = /^(["'])([^\\]*)\1$/s.exec(word) ?? [];
-  return inner ?? word.replace(/\\(.)/g, "$1");
 }
