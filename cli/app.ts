@@ -37,6 +37,11 @@ class Shown {
  * @returns The exit code.
  */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  const page = await helpOf(args, io);
+  if (page !== undefined) {
+    await io.stdout.write(page);
+    return EXIT.ok;
+  }
   const printed = { out: "", err: "" };
   let parsed: Arguments | undefined;
   let exitCode: number = EXIT.ok;
@@ -84,6 +89,23 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   } finally {
     await Promise.allSettled(ends.map((end) => end()));
   }
+}
+
+/** What is asked for that is about all commands. */
+async function helpOf(args: readonly string[], io: CliIo): Promise<string | undefined> {
+  const colours = takesColours(io.stdout, io);
+  switch (args.join(" ")) {
+    case "help":
+    case "--help":
+      return (await import("./overview.ts")).overview(colours);
+    case "help --full":
+    case "--help --full":
+      return (await import("./help_pages.ts")).helpPage(args, colours);
+    case "help --man":
+    case "--help --man":
+      return (await import("./man_page.ts")).manPage();
+  }
+  return undefined;
 }
 
 /** Parses what has been parsed before, with more in it; throws what is wrong with that. */

@@ -52,6 +52,9 @@ export interface PreparedCompletion {
   readonly shells: Readonly<Record<string, ShellCompletion>>;
 }
 
+/** What help there is beside that of a command. */
+const HELP: Names = [["--full", "Everything."], ["--man", "A manual page."]];
+
 /**
  * Finds what the parser can't.
  *
@@ -104,6 +107,7 @@ function unquote(word: string): string {
 async function suggestionsFor(words: readonly string[], io: CliIo): Promise<readonly Suggestion[]> {
   const prefix = words.at(-1) ?? "";
   if (words.length === 1) return literals(OTHERS, prefix);
+  if (words[0] === "help" && words.length === 2) return literals(HELP, prefix);
   if (words[0] === "completion" && words.length === 2) {
     return literals(Object.keys(shells).map((name) => [name, "a shell"]), prefix);
   }
