@@ -37,10 +37,14 @@ class Shown {
  * @returns The exit code.
  */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
-  const page = await helpOf(args, io);
-  if (page !== undefined) {
-    await io.stdout.write(page);
-    return EXIT.ok;
+  try {
+    const page = await helpOf(args, io);
+    if (page !== undefined) {
+      await io.stdout.write(page);
+      return EXIT.ok;
+    }
+  } catch (error) {
+    return await printError(error, io, askedFormat(args));
   }
   const printed = { out: "", err: "" };
   let parsed: Arguments | undefined;
@@ -52,6 +56,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       parsed = parse(words, io, { printed, shells });
     } else parsed = parse(args, io, { printed });
   } catch (shown) {
+    if (shown instanceof UsageError) return await printError(shown, io, askedFormat(args));
     if (!(shown instanceof Shown)) throw shown;
     exitCode = shown.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
@@ -91,7 +96,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   }
 }
 
-/** What is asked for that is about all commands. */
+/**
+ * What is asked for that is about all commands.
+ *
+ * @throws {UsageError} When help is asked for about a command that is not there.
+ */
 async function helpOf(args: readonly string[], io: CliIo): Promise<string | undefined> {
   const colours = takesColours(io.stdout, io);
   switch (args.join(" ")) {
@@ -104,6 +113,10 @@ async function helpOf(args: readonly string[], io: CliIo): Promise<string | unde
     case "help --man":
     case "--help --man":
       return (await import("./man_page.ts")).manPage();
+  }
+  if (args[0] === "help" || (args.at(-1) === "--help" && !args[0]?.startsWith("-"))) {
+    const { checkHelpWords } = await import("./help_words.ts");
+    checkHelpWords(args[0] === "help" ? args.slice(1) : args.slice(0, -1));
   }
   return undefined;
 }
@@ -129,7 +142,7 @@ function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOpt
   const stop = (exitCode: number): never => {
     throw new Shown(exitCode);
   };
-  return runParserSync(cvmCommand(), "cvm", args, {
+  return runParserSync(cvmCommand(args), "cvm", args, {
     brief: message`ContextVM: the Model Context Protocol over Nostr.`,
     help: { command: true, option: true, onShow: stop },
     version: { option: true, value: VERSION, onShow: stop },

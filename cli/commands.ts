@@ -17,8 +17,12 @@ import { relayCommand } from "./commands/relay/command.ts";
 import { reviewCommand } from "./commands/review/command.ts";
 import { choiceErrors } from "./suggestions.ts";
 
-/** All commands; the three main ones first. */
-export function cvmCommand() {
+/**
+ * All commands; the three main ones first.
+ *
+ * @param args The command line that will be parsed, for what is said of mistakes in it.
+ */
+export function cvmCommand(args: readonly string[] = []) {
   const commands = [
     gatewayCommand(),
     proxyCommand(),
@@ -32,5 +36,5 @@ export function cvmCommand() {
     keysCommand(),
     configCommand(),
   ] as const;
-  return or(...commands, { errors: choiceErrors(commands) });
+  return or(...commands, { errors: choiceErrors(commands, args) });
 }

@@ -11,6 +11,8 @@ import type { Suggestion } from "@optique/core/parser";
 import { SUBCOMMANDS } from "./commands/inspect/words.ts";
 import { type CompletionPlace, placeOf } from "./completion_place.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { didYouMean } from "./did_you_mean.ts";
+import { UsageError } from "./exit_codes.ts";
 import type { CliIo } from "./io.ts";
 import { knownCommands } from "./known_commands.ts";
 import { sanitizeLine } from "./sanitize.ts";
@@ -60,11 +62,17 @@ const HELP: Names = [["--full", "Everything."], ["--man", "A manual page."]];
  *
  * @param args The command line of `cvm`: `completion SHELL WORD…`.
  * @param io Where the configuration is found.
+ * @throws {UsageError} When there is no such shell.
  */
 export async function prepareCompletion(
   args: readonly string[],
   io: CliIo,
 ): Promise<PreparedCompletion> {
+  const [, shell = "--"] = args;
+  if (!shell.startsWith("-") && !Object.hasOwn(shells, shell)) {
+    const hint = didYouMean(shell, Object.keys(shells), { otherwise: "list" });
+    throw new UsageError(`there are no completions for "${sanitizeLine(shell, 40)}"${hint}`);
+  }
   // Bash alone gives words as they were typed.
   const words = args[1] === "bash" ? args.slice(2).map(unquote) : args.slice(2);
   const added = words.length > 0 ? await suggestionsFor(words, io) : [];

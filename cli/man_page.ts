@@ -72,7 +72,7 @@ export function manPage(): string {
     ".SH COMMANDS",
     ...pages.flatMap(({ path, page: { usage = [], brief, description, sections } }) => [
       `.SS ${roff(`cvm ${path.join(" ")}`)}`,
-      ...paragraph(formatUsage("cvm", withoutOptions(usage))),
+      roff(formatUsage("cvm", withoutOptions(usage))),
       ...paragraph(textOf(description ?? brief)),
       ...sections.filter((section) => !isCommon(section)).flatMap(sectionLines),
       ...also(sections.filter(isCommon)),

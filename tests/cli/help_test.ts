@@ -93,7 +93,6 @@ for (
   const [program, ...args] of [
     ["groff", "-man", "-Tutf8", "-ww"],
     ["man", "--warnings=w", "-l"],
-    ["mandoc", "-Tlint", "-Wwarning"],
   ]
 ) {
   Deno.test(`${program} has nothing to say against the manual page`, async () => {
