@@ -6,7 +6,7 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-env", "--allow-net=127.0.0.1"];
 
 /** The shells that are run. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+export const SHELLS = ["bash", "zsh", "fish", "nu"] as const;
 /** One of them. */
 export type Shell = typeof SHELLS[number];
 
@@ -52,6 +52,7 @@ export async function completeIn(
   lines: readonly string[],
   place: ShellPlace,
 ): Promise<readonly (readonly string[])[] | undefined> {
+  if (shell === "nu") return await completeInNu(lines, place);
   if (shell !== "fish") {
     const keys = await typeInto(shell, lines.map((line) => line + ALL), place);
     return keys?.map((words, at) => words.slice(wordsBefore(lines[at] ?? "")));
@@ -64,6 +65,24 @@ export async function completeIn(
   return output?.split("@@\n").slice(0, -1).map((text) =>
     text.split("\n").filter((line) => line !== "").map((line) => line.split("\t")[0] ?? "")
   );
+}
+
+/** What nu's completer, which the script sets, says of lines. */
+async function completeInNu(lines: readonly string[], place: ShellPlace) {
+  const call = async (script: string) =>
+    await run("nu", ["--no-config-file", "-c", script], { place });
+  if (await call("^cvm completion nu | save cvm.nu") === undefined) return undefined;
+  const asked = lines.map((line) =>
+    `do $env.config.completions.external.completer ${
+      JSON.stringify(line.split(" "))
+    } | to json --raw | print`
+  );
+  const output = await call(`source cvm.nu; ${asked.join("; ")}`);
+  return output?.trim().split("\n").map((line) => {
+    const found: readonly { value: string; display_override?: string }[] = JSON.parse(line);
+    // What nu would take for a number, it puts in quotes, and shows without.
+    return found.map(({ value, display_override = value }) => display_override);
+  });
 }
 
 /** The key for all completions at once, in bash and in what is set up for zsh. */
