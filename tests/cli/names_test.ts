@@ -265,6 +265,22 @@ Deno.test("lookUpNames() gives up in time, and does not try again at once", asyn
   for (const connection of connections) connection.close();
 });
 
+Deno.test("lookUpNames() asks twelve relays at most", async () => {
+  await using place = await setUp();
+  const paths = new Set<string>();
+  await using http = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      paths.add(new URL(request.url).pathname);
+      return new Response(null, { status: 404 });
+    },
+  );
+  const relays = Array.from({ length: 20 }, (_, at) => `ws://127.0.0.1:${http.addr.port}/${at}`);
+  const stranger = PrivateKeySigner.generate().pubkey;
+  assertEquals(await place.lookUp(stranger, { relays, env: { CVM_COMPLETE_TIMEOUT: "1" } }), []);
+  assertEquals(paths.size, 12);
+});
+
 Deno.test("call, inspect and discover remember the names that they see", async () => {
   await using bench = await openBench({ info: { name: "Bench" }, announce: true });
   const cache = new NameCache(`${bench.folder}/cache/cvm/names.json`);
