@@ -17,8 +17,15 @@ import { relayCommand } from "./commands/relay/command.ts";
 import { reviewCommand } from "./commands/review/command.ts";
 import { choiceErrors } from "./suggestions.ts";
 
+/** Made once: that takes some 20 ms, and parsers have no state. */
+const COMMAND = makeCommand();
+
 /** All commands; the three main ones first. */
 export function cvmCommand() {
+  return COMMAND;
+}
+
+function makeCommand() {
   const commands = [
     gatewayCommand(),
     proxyCommand(),
