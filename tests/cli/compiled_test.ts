@@ -36,13 +36,18 @@ async function makeProgram(folder: string): Promise<{ program?: string; reason?:
 /** The executable with a configuration folder of its own. */
 class Program {
   readonly #file: string;
-  readonly #env: Readonly<Record<string, string>>;
+  readonly #env: Record<string, string>;
   readonly #cwd: string;
 
   constructor(file: string, folder: string) {
     this.#file = file;
     this.#env = { XDG_CONFIG_HOME: `${folder}/config` };
     this.#cwd = folder;
+  }
+
+  /** From now on the only relay that it knows: no test speaks to public ones. */
+  useRelay(url: string): void {
+    this.#env.CVM_RELAYS = url;
   }
 
   /** Runs it to its end; fails when it ends with another exit code than 0. */
@@ -168,16 +173,15 @@ Deno.test("the executable runs each command", async (t) => {
   );
 
   await using relay = program.start("relay", "--port", "0", "--db", "relay.db");
-  let url = "";
   await step("relay", async () => {
-    url = await relay.word(/ws:\/\/[\d.:]+/);
+    program.useRelay(await relay.word(/ws:\/\/[\d.:]+/));
   });
 
   const [command = "", ...args] = serverCommand();
   const entry = { command, args, cvm: { name: "Echo", announce: true } };
   const servers = { mcpServers: { one: entry, two: { command, args } } };
   await Deno.writeTextFile(`${folder.path}/servers.json`, JSON.stringify(servers));
-  const options = ["--servers", "servers.json", "--health", "0", "--relay", url];
+  const options = ["--servers", "servers.json", "--health", "0"];
   await using gateway = program.start("gateway", ...options);
   let [one, two] = ["", ""];
   await step("gateway", async () => {
@@ -208,7 +212,7 @@ Deno.test("the executable runs each command", async (t) => {
     [["diff", two], /./],
   ];
   const watched = async () => {
-    await using watch = program.start("inspect", "watch", "--record", "traffic", "--relay", url);
+    await using watch = program.start("inspect", "watch", "--record", "traffic");
     await watch.word(/watching/i);
     await program.run(["call", one, "echo", "text=007"]);
     await watch.word(/result #cvm-call/);
@@ -239,13 +243,13 @@ Deno.test("the executable runs each command", async (t) => {
   await step("call, discover, review, codegen", () =>
     checkEach(program, [
       [["call", one, "echo", "text=007"], /^\{"text":"007"\}\n$/],
-      [["discover", "--relay", url], /^npub1\w+ {2}Echo/],
+      [["discover"], /^npub1\w+ {2}Echo/],
       [["review", one, "write", "does what it says"], /^[0-9a-f]{64}\n/],
       [["review", one], /does what it says/],
       [["codegen", one], /^\/\/ Made by `cvm codegen`/],
     ]));
 
-  const announced = ["--relay", url, "--", ...serverCommand()];
+  const announced = ["--", ...serverCommand()];
   await step(
     "announce preview, announce publish, announce show, announce delete",
     () =>
