@@ -5,7 +5,8 @@
  *     deno task compile --all                    # dist/cvm-VERSION-TARGET for every target
  *     deno task compile linux-x64 macos-arm64    # for these
  *
- * With targets, `dist/SHA256SUMS` gets their check sums. The program is bundled
+ * With targets, `dist/SHA256SUMS` gets their check sums; `dist/LICENSES.txt` has
+ * the licences of the packages in them, to be handed on. The program is bundled
  * first, so that an executable holds what the program runs and no package as a
  * whole. `CVM_COMPILE_DENO` names the Deno that compiles, `DENORT_BIN` its
  * runtime base for this machine, where the running Deno can't fetch its own.
@@ -16,6 +17,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { VERSION } from "../cli/version.ts";
 import config from "../deno.json" with { type: "json" };
+import { licensesOf } from "./licenses.ts";
 
 /** The targets by the names that the files get, as Deno calls them. */
 export const TARGETS: Readonly<Record<string, string>> = {
@@ -94,6 +96,7 @@ export async function compile(options: CompileOptions): Promise<Compiled> {
   const bundle = await Deno.makeTempDir({ dir: folder, prefix: ".bundle-" });
   try {
     await bundleInto(bundle, run);
+    await Deno.writeTextFile(`${folder}/LICENSES.txt`, await licensesOf(bundle, PROJECT));
     for (const target of targets.length > 0 ? targets : [undefined]) {
       const file = `${folder}/${fileName(target)}`;
       const problem = options.runtimeBase !== undefined && isForeign(target)

@@ -43,7 +43,7 @@ Deno.test("compile() makes one executable for this machine, and no check sums", 
   const { files, failures } = await compile({ folder: folder.path, compiler: "other-deno", run });
   const name = Deno.build.os === "windows" ? "cvm.exe" : "cvm";
   assertEquals([files, failures.size], [[`${folder.path}/${name}`], 0]);
-  assertEquals(await namesIn(folder.path), [name], "nothing else is left behind");
+  assertEquals(await namesIn(folder.path), ["LICENSES.txt", name], "nothing else is left behind");
   assertEquals(runs.map(([deno, command]) => [deno, command]), [
     [Deno.execPath(), "bundle"],
     ["other-deno", "compile"],
@@ -109,7 +109,7 @@ Deno.test("compile() leaves no check sums of an earlier run when nothing could b
   await Deno.writeTextFile(`${folder.path}/SHA256SUMS`, "old");
   const { run } = fakeDeno({ [TARGETS["linux-x64"] ?? ""]: NO_HOST });
   const { files } = await compile({ folder: folder.path, targets: ["linux-x64"], run });
-  assertEquals([files, await namesIn(folder.path)], [[], []]);
+  assertEquals([files, await namesIn(folder.path)], [[], ["LICENSES.txt"]]);
 });
 
 Deno.test("compile() does not put the runtime base of this machine under another target", async () => {
