@@ -177,7 +177,7 @@ Deno.test("the executable runs each command", async (t) => {
 
   const [command = "", ...args] = serverCommand();
   const entry = { command, args, cvm: { name: "Echo", announce: true } };
-  const servers = { mcpServers: { one: entry, two: { command, args } } };
+  const servers = { mcpServers: { one: entry, two: entry } };
   await Deno.writeTextFile(`${folder.path}/servers.json`, JSON.stringify(servers));
   const options = ["--servers", "servers.json", "--health", "0"];
   await using gateway = program.start("gateway", ...options);
