@@ -16,7 +16,7 @@ import { Output } from "../../output.ts";
 import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
 import { announcedNames } from "../../server_names.ts";
 import type { DiscoverArguments } from "./command.ts";
-import { OnlineCheck, type Presence } from "./online_check.ts";
+import type { OnlineCheck, Presence } from "./online_check.ts";
 
 /** Names that a row of the table shows. */
 const MAX_NAMES = 8;
@@ -75,6 +75,7 @@ async function openCheck(
   args: DiscoverArguments,
   io: CliIo,
 ): Promise<OnlineCheck> {
+  const { OnlineCheck } = await import("./online_check.ts"); // with an MCP client, which else is not needed
   const { signer } = await visitorKey(args, io);
   const { timeoutMs, encryption, giftWrap } = args;
   return new OnlineCheck({
