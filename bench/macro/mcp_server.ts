@@ -12,6 +12,7 @@ import type { Usage } from "./task.ts";
 /** What a tool streams to. */
 export interface StreamSink {
   write(data: string): Promise<unknown>;
+  close(): Promise<unknown>;
 }
 
 /** What a tool's handler is told of its call. */
@@ -40,6 +41,7 @@ export function makeServer(openStream: OpenStream): McpServer {
     const stream = openStream(extra);
     const chunk = kilobytes(1);
     for (let i = 0; i < count; i++) await stream.write(chunk);
+    await stream.close();
     return say("done");
   });
   server.registerTool("usage", { inputSchema: { collect: z.boolean() } }, ({ collect }) => {

@@ -11,8 +11,8 @@ import type { AnswerFigures, Mode, Variant } from "../task.ts";
 import { VARIANTS } from "../variants.ts";
 import type { Group } from "../workbench.ts";
 
-const { pure, wasm, native, sdk } = VARIANTS;
-const ALL: readonly Variant[] = [pure, wasm, native, sdk];
+const { pure, wasm, native, sdk, sdkParts } = VARIANTS;
+const ALL: readonly Variant[] = [pure, wasm, native, sdk, sdkParts];
 const MODES: readonly Mode[] = ["plain", "encrypted"];
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
 
