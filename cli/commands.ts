@@ -5,6 +5,7 @@
  */
 import { or } from "@optique/core/constructs";
 import { announceCommand } from "./commands/announce/command.ts";
+import { benchCommand } from "./commands/bench/command.ts";
 import { callCommand } from "./commands/call/command.ts";
 import { codegenCommand } from "./commands/codegen/command.ts";
 import { configCommand } from "./commands/config/command.ts";
@@ -29,6 +30,7 @@ export function cvmCommand() {
     announceCommand(),
     codegenCommand(),
     relayCommand(),
+    benchCommand(),
     keysCommand(),
     configCommand(),
   ] as const;

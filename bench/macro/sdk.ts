@@ -18,9 +18,8 @@ import { makeServer, type StreamSink } from "./mcp_server.ts";
 import type { BenchClient } from "./peer.ts";
 import type { Side } from "./task.ts";
 
-function options({ variant, relays, mode, streams }: Side) {
+function options({ relays, mode, streams }: Side) {
   const key = generateKey();
-  const { partBytes } = variant;
   return {
     publicKey: getPublicKey(key),
     common: {
@@ -29,9 +28,6 @@ function options({ variant, relays, mode, streams }: Side) {
       encryptionMode: mode === "plain" ? EncryptionMode.DISABLED : EncryptionMode.REQUIRED,
       // With streams switched on, it never answers a call with a token beside which nothing streams.
       openStream: { enabled: streams },
-      oversizedTransfer: partBytes === undefined
-        ? {}
-        : { thresholdBytes: partBytes, chunkSizeBytes: partBytes },
       logLevel: "silent" as const,
     },
   };

@@ -18,8 +18,6 @@ export interface Variant {
   readonly base: string;
   /** Whether all clients share one MCP server; else ours gives each its own. */
   readonly shared?: boolean;
-  /** The size of the parts of the SDK's large answers, where its own choice is not taken, bytes. */
-  readonly partBytes?: number;
 }
 
 /** Whether messages are encrypted. */

@@ -29,6 +29,5 @@ export const VARIANTS = {
     base: "sdk, Node",
   },
   sdk: { ...ours, name: "sdk, Deno", library: "sdk" },
-  sdkParts: { ...ours, name: "sdk, Deno, parts of 24 KB", library: "sdk", partBytes: 24_000 },
   sdkNode: { ...ours, name: "sdk, Node", library: "sdk", runtime: "node", base: "sdk, Node" },
 } as const satisfies Record<string, Variant>;

@@ -11,8 +11,8 @@ import type { AnswerFigures, Mode, Variant } from "../task.ts";
 import { VARIANTS } from "../variants.ts";
 import type { Group } from "../workbench.ts";
 
-const { pure, wasm, native, sdk, sdkParts } = VARIANTS;
-const ALL: readonly Variant[] = [pure, wasm, native, sdk, sdkParts];
+const { pure, wasm, native, sdk, wasmNode, sdkNode } = VARIANTS;
+const ALL: readonly Variant[] = [pure, wasm, native, sdk, wasmNode, sdkNode];
 const MODES: readonly Mode[] = ["plain", "encrypted"];
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000];
 
@@ -21,7 +21,8 @@ export const answers: Group = {
   name: "answers",
   about: `The time from a call to its whole answer, and the CPU time of each side's process. Answers
 that do not fit an event come in parts (CEP-22). After an answer that fails, larger ones are not
-asked for. In brackets: how many times that of \`@contextvm/sdk\`.`,
+asked for. In brackets: how many times that of \`@contextvm/sdk\` on the
+same runtime; on Deno, its WebSocket holds each part back (docs/DENO_WEBSOCKET_STALL.md).`,
   run: async (workbench) => {
     const timeoutMs = workbench.size(15_000, 60_000);
     const scenario = {

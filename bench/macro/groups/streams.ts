@@ -11,15 +11,16 @@ import type { Mode, StreamFigures, Variant } from "../task.ts";
 import { VARIANTS } from "../variants.ts";
 import type { Group } from "../workbench.ts";
 
-const { pure, wasm, native, sdk } = VARIANTS;
-const ALL: readonly Variant[] = [pure, wasm, native, sdk];
+const { pure, wasm, native, sdk, wasmNode, sdkNode } = VARIANTS;
+const ALL: readonly Variant[] = [pure, wasm, native, sdk, wasmNode, sdkNode];
 const MODES: readonly Mode[] = ["plain", "encrypted"];
 
 /** The group `streams`. */
 export const streams: Group = {
   name: "streams",
   about: `A stream beside a call (CEP-41), in chunks of 1 KB, each waited for by who writes it. CPU
-time is that of one chunk. In brackets: how many times that of \`@contextvm/sdk\`.`,
+time is that of one chunk. In brackets: how many times that of \`@contextvm/sdk\` on the
+same runtime.`,
   run: async (workbench) => {
     const timeoutMs = workbench.size(30_000, 120_000);
     const scenario = { name: "streams", chunks: workbench.size(100, 1_000), timeoutMs } as const;
