@@ -87,7 +87,7 @@ export function benchCommand(): Parser<"sync", BenchArguments, unknown> {
     {
       brief: message`Measure relays, or a server.`,
       description:
-        message`Measures how long relays take to be connected to, to take an event and to carry a call there and back, one after the other and several at the same time, and a large answer; in plain text and encrypted, unless --encryption says required or disabled. Events are of kinds that relays do not store. Relays are only measured when they are named. Interrupted, it prints what it has.`,
+        message`Measures how long relays take to be connected to, to take an event and to carry a call there and back, one after the other and several at the same time, and a large answer; in plain text and encrypted, unless --encryption says required or disabled. Events are of kinds that relays do not store, unless --gift-wrap says persistent. Relays are only measured when they are named. Interrupted, it prints what it has.`,
     },
   );
 }

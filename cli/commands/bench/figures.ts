@@ -58,12 +58,11 @@ export function emptyFigures(of: Pick<BenchFigures, "target" | "mode" | "inFligh
 /** A table for people, milliseconds but for the calls a second. */
 export function figuresTable(all: readonly BenchFigures[]): string {
   if (all.length === 0) return "";
-  const [first] = all;
-  const head = ["", "mode", "connect", "publish", "p50", "p95", "p99"];
-  const rows = [
-    [...head, `calls/s at ${first?.inFlight}`, "large answer"],
-    ...all.map(rowOf),
-  ];
+  const load = `calls/s at ${all[0]?.inFlight}`;
+  const bytes = all.find(({ answerBytes }) => answerBytes !== null)?.answerBytes;
+  const answer = bytes ? `${bytes / 1_000} KB answer` : "answer";
+  const head = ["", "mode", "connect", "publish", "p50", "p95", "p99", load, answer];
+  const rows = [head, ...all.map(rowOf)];
   const widths =
     rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const lines = rows.map((row) =>
