@@ -58,8 +58,8 @@ export function cpuMs(): number {
 }
 
 function usage(): Usage {
-  const { heapUsed, rss } = process.memoryUsage();
-  return { cpuMs: cpuMs(), heapBytes: heapUsed, rssBytes: rss };
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { cpuMs: cpuMs(), heapBytes: heapUsed + external, rssBytes: rss };
 }
 
 /** Twice, since the first one may only finish what finalizers hold. */

@@ -59,6 +59,7 @@ export type Task =
 /** What a server's process has used so far. */
 export interface Usage {
   readonly cpuMs: number;
+  /** JavaScript's heap, and the buffers that it holds. */
   readonly heapBytes: number;
   readonly rssBytes: number;
 }

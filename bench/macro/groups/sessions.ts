@@ -20,8 +20,8 @@ export const sessions: Group = {
   name: "sessions",
   about:
     `What many clients cost their server: its CPU time for a call, 16 in flight, spread over all
-of them; and its memory for each one that is idle, after a garbage collection. The clients are
-always ours. \`@contextvm/sdk\` has one MCP server for all clients, ours by default one for each:
+of them; and its memory for each one that is idle, after a garbage collection: of few sessions, that
+is mostly what the first ones bring with them. The clients are always ours. \`@contextvm/sdk\` has one MCP server for all clients, ours by default one for each:
 then an MCP server is part of what is measured. Messages are encrypted.`,
   run: async (workbench) => {
     const seen = new Map<number, Comparison<SessionFigures>>();

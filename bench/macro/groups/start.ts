@@ -9,7 +9,7 @@ import { Comparison } from "../comparison.ts";
 import { makeServer } from "../mcp_server.ts";
 import { LineProcess } from "../processes.ts";
 import { startFastRelay } from "../relays.ts";
-import { table } from "../statistics.ts";
+import { median, table } from "../statistics.ts";
 import type { Variant } from "../task.ts";
 import { VARIANTS } from "../variants.ts";
 import type { Command, Group, Workbench } from "../workbench.ts";
@@ -81,7 +81,7 @@ async function measureStarts(
         await process.firstLine(TIMEOUT_MS);
         times.push(performance.now() - started);
       }
-      return Math.min(...times.slice(1));
+      return median(times.slice(1));
     },
   });
 }

@@ -22,8 +22,8 @@ import { type BenchPlan, measureCalls, middleOf, since } from "./measure.ts";
 
 /** How many events a relay takes for the time until its OK, at most. */
 const PUBLISHED = 5;
-/** What one client may send each second: it is our own. */
-const MAX_MESSAGES_PER_SECOND = 1_000_000;
+/** What the client may do to the server: it is our own. */
+const LIMITS = { maxMessagesPerSecond: 1_000_000, maxInFlight: 1_024 };
 
 /** What an echo works with. */
 export interface EchoOptions extends BenchPlan {
@@ -50,8 +50,7 @@ export async function measureRelay(draft: Draft, options: EchoOptions, io: CliIo
     encryption: draft.mode === "plain" ? "disabled" : "required",
   } as const;
   const signer = PrivateKeySigner.generate({ engine });
-  const limits = { maxMessagesPerSecond: MAX_MESSAGES_PER_SECOND };
-  await using server = await serve(makeServer, { signer, limits, ...common });
+  await using server = await serve(makeServer, { signer, limits: LIMITS, ...common });
   const client = new Client({ name: "cvm-bench", version: VERSION });
   const call = async (bytes: number) => {
     await client.callTool({ name: "echo", arguments: { bytes } }, undefined, {
