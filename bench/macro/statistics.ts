@@ -18,8 +18,7 @@ export function median(values: readonly number[]): number {
 /** A number with three digits that count, as a cell. */
 export function cell(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return "–";
-  if (value >= 100) return Math.round(value).toLocaleString("en");
-  return value.toPrecision(3).replace(/^0\.00.*$/, (text) => Number(text).toFixed(4));
+  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }
 
 /** How many times one number is another, as a cell. */

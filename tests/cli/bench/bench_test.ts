@@ -49,7 +49,7 @@ Deno.test("cvm bench measures one mode where it is told to, as a table or line b
   const [head = "", row = "", ...rest] = table.out.trimEnd().split("\n");
   assertEquals([table.exitCode, rest], [0, []]);
   assertMatch(head, /^ +mode +connect +publish +p50 +p95 +p99 +calls\/s at 4 +answer$/);
-  assertMatch(row, /^ws:\S+  encrypted( +\d+\.\d){6} +-$/);
+  assertMatch(row, /^ws:\S+ +encrypted( +\d+\.\d){6} +-$/);
   const lines = await bench([
     ...["--relay", relay.url, "--calls", "1", "--encryption", "disabled", "--format", "jsonl"],
   ]);
