@@ -11,8 +11,8 @@ import { NostrClientTransport, type NostrClientTransportOptions } from "../../tr
 import { RelayPool } from "../../transport/relay/pool.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
 import { makeEngine } from "../_engine.ts";
+import type { BenchClient } from "./implementation.ts";
 import { makeServer } from "./mcp_server.ts";
-import type { BenchClient } from "./peer.ts";
 import type { Side } from "./task.ts";
 
 /** One client calls as often as it can, and there are many: more than a server grants by default. */

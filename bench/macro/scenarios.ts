@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { type BenchClient, loadImplementation } from "./implementation.ts";
 import { cpuMs } from "./mcp_server.ts";
-import type { BenchClient } from "./peer.ts";
 import { median, quantile } from "./statistics.ts";
 import type {
   AnswerFigures,
@@ -44,17 +44,12 @@ export async function runScenario(task: ClientTask): Promise<unknown> {
 }
 
 async function connect(task: ClientTask): Promise<BenchClient> {
-  const { variant, server } = task;
-  const { connectClient } = variant.library === "ours"
-    ? await import("./ours.ts")
-    : await import("./sdk.ts");
-  return await connectClient(task, server);
+  const { connectClient } = await loadImplementation(task.variant);
+  return await connectClient(task, task.server);
 }
 
-let count = 0;
-
 async function echo({ client }: BenchClient): Promise<void> {
-  await client.callTool({ name: "echo", arguments: { text: `message ${count++}` } });
+  await client.callTool({ name: "echo", arguments: { text: "some short message" } });
 }
 
 async function usageOf({ client }: BenchClient, collect = false): Promise<Usage> {

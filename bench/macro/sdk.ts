@@ -14,8 +14,8 @@ import {
 import { Client } from "@modelcontextprotocol/sdk/client";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { generateKey, getPublicKey } from "../../crypto/mod.ts";
+import type { BenchClient } from "./implementation.ts";
 import { makeServer, type StreamSink } from "./mcp_server.ts";
-import type { BenchClient } from "./peer.ts";
 import type { Side } from "./task.ts";
 
 function options({ relays, mode, streams }: Side) {
