@@ -23,7 +23,11 @@ async function options({ variant, relays, mode }: Side) {
   return {
     engine,
     relays,
-    pool: variant.socket === "ws" ? { webSocket: openWebSocket } : {},
+    pool: {
+      // A relay that is not ours may take long with many events: that is a figure, no failure.
+      publishTimeoutMs: 60_000,
+      ...(variant.socket === "ws" ? { webSocket: openWebSocket } : {}),
+    },
     encryption: mode === "plain" ? "disabled" as const : "required" as const,
     limits: LIMITS,
   };
