@@ -48,9 +48,13 @@ function summary(count: number, pool: RelayPool): string {
   const dead = pool.snapshot().filter(({ state }) => state !== "open");
   const silent = dead.map(({ url, lastError }) => `${url}: ${lastError ?? "no answer"}`);
   return [
-    `${count} server${count === 1 ? "" : "s"} on ${pool.urls.length - dead.length} relays`,
+    `${counted(count, "server")} on ${counted(pool.urls.length - dead.length, "relay")}`,
     ...silent.map((text) => `not asked: ${sanitizeLine(text, 200)}`),
   ].join("\n");
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Key and relays of the online check. */
