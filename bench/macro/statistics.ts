@@ -28,12 +28,15 @@ export function ratio(value: number | undefined, base: number | undefined): stri
   return times >= 100 ? times.toFixed(0) : times >= 10 ? times.toFixed(1) : times.toFixed(2);
 }
 
-/** A Markdown table; all columns but the first `texts` are numbers. */
+/** A Markdown table; all columns but the first `texts` are numbers. A column without cells is left out. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   { texts }: { readonly texts: number },
 ): string {
   const rule = head.map((_, index) => index < texts ? "---" : "---:");
-  return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const used = head.map((_, index) => rows.some((row) => row[index] !== ""));
+  return [head, rule, ...rows]
+    .map((row) => `| ${row.filter((_, index) => used[index]).join(" | ")} |`)
+    .join("\n");
 }
