@@ -210,6 +210,8 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/announce/action.ts")).runAnnounce(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
+    case "bench":
+      return await (await import("./commands/bench/action.ts")).runBench(args, io);
     case "codegen":
       return await (await import("./commands/codegen/action.ts")).runCodegen(args, io);
     case "config show":

@@ -5,6 +5,7 @@
  */
 import { or } from "@optique/core/constructs";
 import { announceCommand } from "./commands/announce/command.ts";
+import { benchCommand } from "./commands/bench/command.ts";
 import { callCommand } from "./commands/call/command.ts";
 import { codegenCommand } from "./commands/codegen/command.ts";
 import { configCommand } from "./commands/config/command.ts";
@@ -28,6 +29,7 @@ const COMMANDS = [
   announceCommand(),
   codegenCommand(),
   relayCommand(),
+  benchCommand(),
   keysCommand(),
   configCommand(),
 ] as const;

@@ -19,7 +19,7 @@ export const MAIN_COMMANDS: Readonly<Record<string, string>> = {
 /** The other commands. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   "Use servers": ["call", "discover", "review", "codegen"],
-  "Run your own": ["announce", "relay", "keys", "config"],
+  "Run your own": ["announce", "relay", "bench", "keys", "config"],
 };
 
 /** What is no command of ours. */
