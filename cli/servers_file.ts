@@ -7,6 +7,7 @@
 import { dirname, resolve } from "node:path";
 import { parsePublicKey } from "../crypto/keys.ts";
 import { InputError } from "../errors.ts";
+import { canBeginToolName } from "../transport/combine/combined.ts";
 import { expand } from "./expand.ts";
 import type { Environment } from "./io.ts";
 import { type JsonValue, readJsonFile } from "./json_document.ts";
@@ -55,6 +56,9 @@ const OWN: readonly string[] = [
   "tools",
   "denyTools",
 ];
+
+/** Those that say something of an entry's key. */
+const OF_OWN_KEY: readonly string[] = OWN.filter((name) => !/tools$/i.test(name));
 
 /** A process that speaks MCP over stdio. */
 export interface ProcessTarget {
@@ -124,13 +128,26 @@ export interface ServersFile {
   readonly disabled: readonly string[];
 }
 
+/** What is to become of a file of servers. */
+export interface ServersFileOptions {
+  /**
+   * Whether all of them are one server to clients.
+   * @default {false}
+   */
+  readonly isOneKey?: boolean;
+}
+
 /**
  * Reads a file of servers. An entry that can't be used is told of and stands in
  * nobody's way.
  *
  * @throws {InputError} CONFIG_INVALID when the file can't be read, is no JSON, or has no servers.
  */
-export async function readServersFile(file: string, env: Environment): Promise<ServersFile> {
+export async function readServersFile(
+  file: string,
+  env: Environment,
+  { isOneKey = false }: ServersFileOptions = {},
+): Promise<ServersFile> {
   const root = (await readJsonFile(file)).fields();
   const found = ROOTS.flatMap((name) => root.get(name) ?? []);
   const [servers, second] = found;
@@ -148,13 +165,29 @@ export async function readServersFile(file: string, env: Environment): Promise<S
   for (const [name, value] of servers.fields()) {
     try {
       if (value.fields().get("disabled")?.flag() === true) disabled.push(name);
-      else entries.push(readEntry(name, value, env));
+      else {
+        if (isOneKey) checkForOneKey(name, value);
+        entries.push(readEntry(name, value, env));
+      }
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       problems.push({ name, error });
     }
   }
   return { file, entries, problems, disabled };
+}
+
+/** An entry that is one server with others has a name that its tools can begin with, and no key. */
+function checkForOneKey(name: string, value: JsonValue): void {
+  if (!canBeginToolName(name)) {
+    throw value.error(
+      'needs another name with --one-key, since its tools begin with it: up to 32 letters, digits, "-" and single "_"',
+    );
+  }
+  for (const [setting, field] of value.fields().get("cvm")?.fields() ?? []) {
+    if (!OF_OWN_KEY.includes(setting)) continue;
+    throw field.error("is about a key of its own; with --one-key all servers have one");
+  }
 }
 
 function readEntry(name: string, value: JsonValue, env: Environment): ServerEntry {

@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { CvmError, SessionError } from "../../errors.ts";
+import { CallError, CvmError, SessionError } from "../../errors.ts";
 import type {
   JsonRpcMessage,
   JsonRpcNotification,
@@ -239,7 +239,11 @@ export class CombinedServers implements Transport {
         isRefused = true;
       } else {
         failure = answer.reason;
-        logger.warn("{name} is left out: {failure}", { name, failure });
+        const { message: reason } = asError(failure);
+        // Of one that is supervised it has been told.
+        if (failure instanceof CallError) {
+          logger.info("{name} is left out: {reason}", { name, reason });
+        } else logger.warn("{name} is left out: {reason}", { name, reason });
       }
       return [];
     });
@@ -374,4 +378,8 @@ export class CombinedServers implements Transport {
   #toHost(message: JsonRpcMessage): void {
     if (!this.#closed) this.onmessage?.(message);
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

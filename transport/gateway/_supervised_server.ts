@@ -204,7 +204,8 @@ export class SupervisedServer implements Transport {
     this.#options.onStatus?.({ state: waitMs === undefined ? "failed" : "down", reason, retryAt });
     if (this.#isAwaited && this.#initialize !== undefined) {
       this.#isAwaited = false;
-      this.#answer(downResponse(this.#initialize.id, error, waitMs));
+      // Whether it comes back in time is not known: who asks hears why it is not there.
+      this.#answer(downResponse(this.#initialize.id, error, undefined));
     }
     for (const id of this.#inFlight) this.#answer(downResponse(id, error, waitMs));
     this.#inFlight.clear();

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { canBeginToolName, type CombineOptions, combineServers } from "../combine/combined.ts";
+import { type CombineOptions, combineServers } from "../combine/combined.ts";
 import { type MemberStatus, SupervisedServer } from "./_supervised_server.ts";
 import type { OpenUpstream, RestartOptions } from "./_upstream.ts";
 
-export { canBeginToolName, type MemberStatus };
+export type { MemberStatus };
 
 /** Options of {@linkcode combineUpstreams}. */
 export interface CombineUpstreamsOptions extends Pick<CombineOptions, "maxItems" | "maxQuestions"> {

@@ -17,7 +17,8 @@ import { readJsonFile } from "../../json_document.ts";
 import { Output } from "../../output.ts";
 import { readinessOf } from "./_health.ts";
 import { Journal } from "./_journal.ts";
-import { planGateways } from "./_plan.ts";
+import { planFile } from "./_file_plans.ts";
+import { type GatewayPlan, planCommand } from "./_plan.ts";
 import { openReplayFile } from "./_replay.ts";
 import { reportUnit } from "./_report.ts";
 import { observers, requestLog } from "./_request_log.ts";
@@ -32,7 +33,9 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   const report = new Output(io, args.logFormat === "json" ? "json" : args.format);
   const journal = new Journal(io, args.logFormat);
   const announce = await announceOptions(args);
-  const plans = await planGateways(args, io, journal);
+  const plans = args.servers === undefined
+    ? [await planCommand(args, io, journal)]
+    : await planFile(args, { file: args.servers, io, journal });
   for (const { key: { warning } } of plans) if (warning !== undefined) journal.warn(warning);
   const relays = args.relay.length > 0
     ? args.relay
@@ -83,8 +86,8 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           },
           observer,
         },
-        keepsTrying: plans.length > 1,
-        isNamed: args.servers !== undefined,
+        keepsTrying: countServers(plans) > 1,
+        isNamed: args.servers !== undefined && !args.oneKey,
         journal,
         onUp: (gateway) => reportUnit(gateway, plan, report),
       }),
@@ -99,6 +102,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     });
   if (health !== undefined) journal.say(`health at ${health.url}`, { url: health.url });
   await runUnits(units, { args, io, journal });
+}
+
+function countServers(plans: readonly GatewayPlan[]): number {
+  return plans.map(({ upstream }) =>
+    typeof upstream === "function" ? 1 : Object.keys(upstream).length
+  )
+    .reduce((sum, count) => sum + count, 0);
 }
 
 /** Runs all servers; throws the last failure when none is left. */

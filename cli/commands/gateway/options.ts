@@ -15,6 +15,8 @@ import { seconds } from "../../options.ts";
 export interface UpstreamArguments {
   /** A file of servers in the format of MCP hosts. */
   readonly servers?: string;
+  /** Whether the servers of the file are one server to clients. */
+  readonly oneKey: boolean;
   /** Whether each client gets a server of its own. */
   readonly perClient: boolean;
   /** Variables of the child. */
@@ -102,8 +104,15 @@ export function upstreamOptions() {
   return object("MCP server", {
     servers: optional(option("--servers", string({ metavar: "FILE" }), {
       description:
-        message`A file of MCP servers as Claude, Cursor and VS Code have it (mcpServers or servers), each with a key of its own, kept by the file and its name there. \${NAME} stands for a variable.`,
+        message`A file of MCP servers as Claude, Cursor and VS Code have it (mcpServers or servers), each with a key of its own, kept by the file and its name there, unless --one-key is given. \${NAME} stands for a variable.`,
     })),
+    oneKey: withDefault(
+      flag("--one-key", {
+        description:
+          message`The servers of the file are one server with one key: --key-file, else a key kept by the file. Tools and prompts are called NAME__TOOL, by the names in the file.`,
+      }),
+      false,
+    ),
     perClient: withDefault(
       flag("--per-client", {
         description:

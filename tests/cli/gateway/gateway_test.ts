@@ -67,6 +67,11 @@ Deno.test("cvm gateway --servers runs the servers that are named, and ends when 
   await using unknown = run("onee");
   assertEquals(await unknown.ended, 2);
   assertStringIncludes(unknown.io.err, 'has no server "onee"; did you mean "one"?');
+  {
+    await using some = run("--tool", "p*", "--deny-tool", "progress", "one");
+    await using client = await visit(await some.address("one"));
+    assertEquals((await client.client.listTools()).tools.map(({ name }) => name), ["pid"]);
+  }
   await using failing = run("bad", "worse");
   assertEquals(await failing.ended, 4);
   assertStringIncludes(failing.io.err, "[bad] given up:");
