@@ -6,6 +6,7 @@
  */
 import { CvmError } from "../../../errors.ts";
 import { filterTools, type OpenUpstream } from "../../../transport/gateway.ts";
+import { parseAllowed } from "../../allow_option.ts";
 import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo, Environment } from "../../io.ts";
@@ -16,7 +17,7 @@ import { KEY_VARIABLE } from "../../secret_variables.ts";
 import { readServersFile, type ServerEntry } from "../../servers_file.ts";
 import type { GatewayArguments } from "./command.ts";
 import type { Journal } from "./_journal.ts";
-import { type GatewayPlan, parseAllowed, toolsOf } from "./_plan.ts";
+import { type GatewayPlan, toolsOf } from "./_plan.ts";
 import { openEntry } from "./_targets.ts";
 
 /** Options about one process or endpoint, which have their place in the file when there is one. */

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { parsePublicKey } from "../../../crypto/keys.ts";
 import type { OpenUpstream } from "../../../transport/gateway.ts";
 import type { ToolFilterOptions } from "../../../transport/tool_filter.ts";
 import type { ServerInfo } from "../../../transport/wire/server_info.ts";
+import { parseAllowed } from "../../allow_option.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { gatewayKeyFile, slugOf } from "../../paths.ts";
-import { sanitizeLine } from "../../sanitize.ts";
 import { KEY_VARIABLE } from "../../secret_variables.ts";
 import type { GatewayArguments } from "./command.ts";
 import type { Journal } from "./_journal.ts";
@@ -87,16 +86,4 @@ export function toolsOf(
 ): ToolFilterOptions | undefined {
   if (!isClosed && denyTool.length === 0) return undefined;
   return { ...(isClosed ? { allow: tool } : {}), deny: denyTool };
-}
-
-/** A key of the allowlist, checked before anything is started. */
-export function parseAllowed(text: string): string {
-  try {
-    return parsePublicKey(text);
-  } catch (cause) {
-    // A private key that was put there by mistake must not be repeated.
-    const shown = /^\s*nsec/i.test(text) ? "nsec…" : sanitizeLine(text, 80);
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`--allow ${shown}: ${reason}`, { cause });
-  }
 }

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { KeySet } from "../../../transport/server.ts";
 import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
 import { checkProfile } from "../../../transport/discovery/profile.ts";
-import { AllowFile } from "../../allow_file.ts";
+import { allowedKeys, followAllowFile } from "../../allow_option.ts";
 import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
@@ -46,7 +45,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     const options = { relays, pool, announce, output, signal: io.signal };
     return await withdrawAnnouncements(plans, options);
   }
-  await using allowFile = await openAllowFile(args, io, journal);
+  await using allowFile = await followAllowFile(args.allowFile, {
+    io,
+    many: "clients are let in",
+    nobody: "nobody is let in",
+    say: (message) => journal.say(message),
+    warn: (message) => journal.warn(message),
+  });
   const units: GatewayUnit[] = [];
   const metrics = args.health === undefined
     ? undefined
@@ -70,7 +75,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           giftWrap: args.giftWrap,
           replayMemory,
           engine: io.engine,
-          access: accessOf(allow, allowFile),
+          access: { allow: allowedKeys(allow, allowFile) },
           limits: limitsOf(args),
           announce,
           commonSchemas: {
@@ -175,31 +180,6 @@ async function announceOptions(args: GatewayArguments): Promise<AnnounceOptions>
   ]));
   checkProfile(profile);
   return { relayList, bootstrapRelays, profile };
-}
-
-async function openAllowFile(
-  { allowFile }: GatewayArguments,
-  io: CliIo,
-  journal: Journal,
-): Promise<(AllowFile & AsyncDisposable) | undefined> {
-  if (allowFile === undefined) return undefined;
-  const file = await AllowFile.open(allowFile, {
-    onChange: (size) => journal.say(`${allowFile} was read again: ${size} clients are let in`),
-    onError: ({ message }) => journal.warn(`${message}; the list before it stays`),
-  });
-  const ignore = io.onHangup?.(() => void file.reload());
-  io.signal.addEventListener("abort", () => ignore?.(), { once: true });
-  if (file.size === 0) journal.warn(`${allowFile} is empty: nobody is let in`);
-  return file;
-}
-
-function accessOf(
-  allow: readonly string[] | undefined,
-  file: AllowFile | undefined,
-): { readonly allow?: KeySet } {
-  if (allow === undefined && file === undefined) return {};
-  const named = new Set(allow);
-  return { allow: { has: (key) => named.has(key) || file?.has(key) === true } };
 }
 
 function limitsOf({ maxSessions, maxInFlight, maxRequestsPerSecond }: GatewayArguments) {
