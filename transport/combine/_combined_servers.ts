@@ -10,7 +10,6 @@ import type {
   JsonRpcNotification,
   JsonRpcRequest,
   JsonRpcResult,
-  RequestId,
   Transport,
 } from "../types.ts";
 import { isObject } from "../wire/json.ts";
@@ -28,6 +27,7 @@ import type { CombineOptions } from "./combined.ts";
 import { combineResults, LISTED } from "./_capabilities.ts";
 import { failureResponse, isRefusal, RpcRefusal } from "./_failures.ts";
 import { Member } from "./_member.ts";
+import { Questions } from "./_questions.ts";
 
 const logger = getLogger(["cvm", "combine"]);
 
@@ -52,14 +52,13 @@ export class CombinedServers implements Transport {
 
   readonly #members: readonly Member[];
   readonly #maxItems: number;
-  readonly #maxQuestions: number;
   readonly #answerTimeoutMs: number;
   readonly #handshakeTimeoutMs: number;
   /** Which server has a resource, as far as lists and reads have shown. */
   readonly #owners = new Map<string, Member>();
-  /** Questions of servers to the host, by the id that the host sees. */
-  readonly #questions = new Map<RequestId, { readonly member: Member; readonly id: RequestId }>();
-  #asked = 0;
+  /** Lists that have been read since they last changed: they need not be read for an owner. */
+  readonly #read = new Set<string>();
+  readonly #questions: Questions;
   /** The lists that the host has been told of, and is told changes of. */
   #lists: readonly string[] = [];
   #closed = false;
@@ -74,7 +73,7 @@ export class CombinedServers implements Transport {
     }: CombineOptions,
   ) {
     this.#maxItems = maxItems;
-    this.#maxQuestions = maxQuestions;
+    this.#questions = new Questions(maxQuestions);
     this.#answerTimeoutMs = answerTimeoutMs;
     this.#handshakeTimeoutMs = handshakeTimeoutMs;
     this.#members = Object.entries(servers).map(([name, transport]) => {
@@ -102,10 +101,8 @@ export class CombinedServers implements Transport {
       // The answer comes as a message, whatever it is; nobody waits for it here.
       void this.#answer(message);
     } else if (isResponse(message)) {
-      const question = message.id === undefined ? undefined : this.#questions.get(message.id);
-      if (question === undefined || message.id === undefined) return;
-      this.#questions.delete(message.id);
-      await question.member.send({ ...message, id: question.id });
+      const question = message.id === undefined ? undefined : this.#questions.close(message.id);
+      await question?.member.send({ ...message, id: question.id });
     } else {
       const cancelled = cancelledRequestOf(message);
       const concerned = cancelled === undefined
@@ -129,6 +126,11 @@ export class CombinedServers implements Transport {
     return this.#members.filter(({ down }) => down === undefined);
   }
 
+  /** Those that are worth waiting for. */
+  get #present(): readonly Member[] {
+    return this.#up.filter(({ absent }) => absent === undefined);
+  }
+
   async #answer(request: JsonRpcRequest): Promise<void> {
     try {
       const result = await this.#resultOf(request);
@@ -149,7 +151,7 @@ export class CombinedServers implements Transport {
       case "ping":
         return {};
       case "logging/setLevel":
-        await Promise.allSettled(this.#up.map((member) => member.ask(method, params)));
+        await this.#setLevel(params);
         return {};
       case "tools/call":
       case "prompts/get": {
@@ -189,7 +191,10 @@ export class CombinedServers implements Transport {
         const result = await Promise.race([
           member.ask("initialize", params, { timeoutMs }),
           late.promise,
-        ]);
+        ]).catch((error) => {
+          member.absent = asError(error);
+          throw error;
+        });
         timer ??= setTimeout(() => {
           const reason = `it was not there ${this.#answerTimeoutMs} ms after another one`;
           late.reject(new SessionError("SERVER_NOT_ANSWERING", reason));
@@ -209,6 +214,7 @@ export class CombinedServers implements Transport {
       (member) => member.list(method, { field, maxItems: this.#maxItems }),
       { quiet: true },
     );
+    this.#read.add(method);
     return lists.flatMap(([member, items]) =>
       items.flatMap((item) => {
         const name = isObject(item) ? item[key] : undefined;
@@ -221,14 +227,26 @@ export class CombinedServers implements Transport {
     );
   }
 
+  /** Tells all servers; one that is absent may hear of it when it comes. */
+  async #setLevel(params: JsonRpcRequest["params"]): Promise<void> {
+    const answers = this.#up.map((member) => {
+      const answer = member.ask("logging/setLevel", params).catch((error) =>
+        logger.debug("{name}: {error}", { name: member.name, error })
+      );
+      return member.absent === undefined ? answer : undefined;
+    });
+    await Promise.all(answers);
+  }
+
   /** Asks all servers; what one of them refuses or fails at is left out. */
   async #askAll<T>(
     ask: (member: Member) => Promise<T>,
     { quiet = false }: { readonly quiet?: boolean } = {},
   ): Promise<readonly (readonly [Member, T])[]> {
-    const asked = this.#up;
+    const asked = this.#present;
     const answers = await Promise.allSettled(asked.map(ask));
-    let failure: unknown = this.#members.find(({ down }) => down !== undefined)?.down;
+    const [missing] = this.#members.flatMap(({ down, absent }) => down ?? absent ?? []);
+    let failure: unknown = missing;
     let isRefused = false;
     const given = answers.flatMap((answer, index) => {
       const member = asked[index]!;
@@ -287,7 +305,7 @@ export class CombinedServers implements Transport {
     const owner = this.#owners.get(uri);
     if (owner !== undefined) return await this.#forward(owner, request);
     let failure: unknown;
-    for (const member of this.#up) {
+    for (const member of this.#present) {
       try {
         const result = await member.ask(request.method, request.params);
         this.#noteOwner(uri, member);
@@ -302,6 +320,7 @@ export class CombinedServers implements Transport {
   /** Lists what the servers have: one may accept what belongs to another. */
   async #lookForOwners(method: string): Promise<void> {
     const about = method === "completion/complete" ? "resources/templates/list" : "resources/list";
+    if (this.#read.has(about)) return;
     try {
       await this.#list(about, LISTS[about]!);
     } catch (error) {
@@ -321,23 +340,17 @@ export class CombinedServers implements Transport {
 
   #fromMember(member: Member, message: JsonRpcMessage): void {
     if (isRequest(message)) {
-      if (this.#questions.size >= this.#maxQuestions) {
-        const refusal = errorResponse(message.id, INTERNAL_ERROR, "too many questions are open");
-        member.send(refusal).catch((error) => this.onerror?.(error));
-        return;
-      }
-      const id = `${member.name}-${++this.#asked}`;
-      this.#questions.set(id, { member, id: message.id });
-      this.#toHost({ ...message, id });
+      const id = this.#questions.open(member, message.id);
+      if (id !== undefined) return this.#toHost({ ...message, id });
+      const refusal = errorResponse(message.id, INTERNAL_ERROR, "too many questions are open");
+      member.send(refusal).catch((error) => this.onerror?.(error));
     } else if (isResponse(message)) {
       if (message.id !== undefined && member.inFlight.delete(message.id)) this.#toHost(message);
     } else {
       const withdrawn = cancelledRequestOf(message);
       if (withdrawn === undefined) return this.#notify(member, message);
-      for (const [id, question] of this.#questions) {
-        if (question.member !== member || question.id !== withdrawn) continue;
-        this.#questions.delete(id);
-        this.#toHost({ ...message, params: { ...message.params, requestId: id } });
+      for (const requestId of this.#questions.withdraw(member, withdrawn)) {
+        this.#toHost({ ...message, params: { ...message.params, requestId } });
       }
     }
   }
@@ -346,6 +359,7 @@ export class CombinedServers implements Transport {
     const token = progressOf(message);
     // One server does not report on the calls of another.
     if (token !== undefined && ![...member.inFlight.values()].includes(token)) return;
+    if (message.method === "notifications/resources/list_changed") this.#read.clear();
     const [, list] = /^notifications\/(\w+)\/list_changed$/.exec(message.method) ?? [];
     if (list === undefined || this.#lists.includes(list)) this.#toHost(message);
   }
@@ -359,13 +373,12 @@ export class CombinedServers implements Transport {
       this.#toHost(errorResponse(id, INTERNAL_ERROR, reason, { code }));
     }
     member.inFlight.clear();
-    for (const [requestId, question] of this.#questions) {
-      if (question.member !== member) continue;
-      this.#questions.delete(requestId);
+    for (const requestId of this.#questions.withdraw(member)) {
       const params = { requestId, reason: "The server that asked has gone" };
       this.#toHost({ jsonrpc: "2.0", method: "notifications/cancelled", params });
     }
     for (const [uri, owner] of this.#owners) if (owner === member) this.#owners.delete(uri);
+    this.#read.clear();
     if (this.#up.length === 0) {
       if (down !== undefined) this.onerror?.(down);
       void this.close();

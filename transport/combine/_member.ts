@@ -39,6 +39,8 @@ export class Member {
   readonly name: string;
   /** Requests of the host that it works on, with their progress tokens. */
   readonly inFlight: Map<RequestId, ProgressToken | undefined> = new Map();
+  /** Why it did not take part in the handshake; until it is heard of, it is not waited for. */
+  absent: Error | undefined;
   readonly #transport: Transport;
   readonly #answerTimeoutMs: number;
   readonly #waiting = new Map<RequestId, (answer: JsonRpcResponse | Error) => void>();
@@ -59,8 +61,9 @@ export class Member {
       const settle = isResponse(message) && message.id !== undefined
         ? this.#waiting.get(message.id)
         : undefined;
-      if (settle !== undefined && isResponse(message)) settle(message);
-      else handlers.onMessage(message);
+      if (settle !== undefined && isResponse(message)) return settle(message);
+      this.absent = undefined;
+      handlers.onMessage(message);
     };
     let lastWords: UpstreamError | undefined;
     transport.onerror = (error) => {

@@ -4,8 +4,10 @@
  * @module
  */
 import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
+import type { SessionLimits } from "../../../transport/session/limits.ts";
 import { checkProfile } from "../../../transport/discovery/profile.ts";
 import { allowedKeys, followAllowFile } from "../../allow_option.ts";
+import { commonSchemasOf } from "../../announcement_options.ts";
 import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
@@ -78,10 +80,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           access: { allow: allowedKeys(allow, allowFile) },
           limits: limitsOf(args),
           announce,
-          commonSchemas: {
-            tools: args.commonSchema.includes("all") ? "all" : args.commonSchema,
-            categories: args.category,
-          },
+          commonSchemas: commonSchemasOf(args),
           injectClientPubkey: args.injectClientPubkey,
           oversizedTransfer: !args.noOversizedTransfer,
           openStream: !args.noOpenStream,
@@ -182,10 +181,20 @@ async function announceOptions(args: GatewayArguments): Promise<AnnounceOptions>
   return { relayList, bootstrapRelays, profile };
 }
 
-function limitsOf({ maxSessions, maxInFlight, maxRequestsPerSecond }: GatewayArguments) {
-  return {
-    ...(maxSessions === undefined ? {} : { maxSessions }),
-    ...(maxInFlight === undefined ? {} : { maxInFlight }),
-    ...(maxRequestsPerSecond === undefined ? {} : { maxMessagesPerSecond: maxRequestsPerSecond }),
+function limitsOf(args: GatewayArguments): Partial<SessionLimits> {
+  const { maxRequestsPerSecond: maxMessagesPerSecond, maxMessageBytes: maxTransferBytes } = args;
+  const { maxSessions, maxInFlight, maxTotalInFlight, maxSubscriptions } = args;
+  const { maxBufferedBytes, idleTimeoutMs } = args;
+  const limits = {
+    maxSessions,
+    maxMessagesPerSecond,
+    maxInFlight,
+    maxTotalInFlight,
+    maxSubscriptions,
+    maxTransferBytes,
+    maxBufferedBytes,
+    idleTimeoutMs,
   };
+  // What is not said must not hide the other bounds of --per-client.
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

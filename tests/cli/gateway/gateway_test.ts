@@ -276,3 +276,34 @@ Deno.test("cvm gateway announces what its options say, and takes it back with --
     assertStringIncludes(again.io.out, "nothing of npub1");
   }
 });
+
+Deno.test("F09: cvm gateway holds to the bounds of its command line, for each client and for all", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  await using gateway = startGateway([
+    ...["--relay", relay.url, "--max-total-in-flight", "2", "--max-in-flight", "1"],
+    ...["--max-subscriptions", "1", "--drain-timeout", "0.1"],
+    ...["--max-message-bytes", "100000", "--max-buffered-bytes", "200000", "--idle-timeout", "1h"],
+    ...["--", ...serverCommand()],
+  ], { folder: folder.path });
+  const address = await gateway.address("[a-z.]+");
+  await using one = await visit(address);
+  await using two = await visit(address);
+  await using three = await visit(address);
+  await one.client.subscribeResource({ uri: "test://a" });
+  await assertRejects(
+    () => one.client.subscribeResource({ uri: "test://b" }),
+    Error,
+    "too many subscriptions",
+  );
+  const large = { text: "x".repeat(150_000) };
+  await assertRejects(() => one.call("echo", large), Error);
+  const held = [one, two].map(({ call }) => call("slow").catch(() => undefined));
+  await until(async () => {
+    const answer = await three.call("pid").catch((error: Error) => error.message);
+    return String(answer).includes("more than 2 requests of all clients at the same time");
+  });
+  await assertRejects(() => one.call("pid"), Error, "more than 1 requests at the same time");
+  await gateway.stop();
+  await Promise.all(held);
+});
