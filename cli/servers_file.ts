@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import { parsePublicKey } from "../crypto/keys.ts";
 import { InputError } from "../errors.ts";
 import { canBeginToolName } from "../transport/combine/combined.ts";
-import { expand } from "./expand.ts";
+import { expandHostVariables } from "./host_variables.ts";
 import type { Environment } from "./io.ts";
 import { type JsonValue, readJsonFile } from "./json_document.ts";
 import { findSimilar } from "@optique/core/suggestion";
@@ -271,7 +271,7 @@ class Reader {
 
   text(value: JsonValue): string {
     try {
-      return expand(value.text(), this.#env);
+      return expandHostVariables(value.text(), this.#env);
     } catch (error) {
       if (error instanceof RangeError) throw value.error(error.message);
       throw error;

@@ -8,7 +8,7 @@ import {
 import { runCli } from "../../cli/app.ts";
 import { loadConfig } from "../../cli/config.ts";
 import { parseConfigFile } from "../../cli/config_file.ts";
-import { expandVariables } from "../../cli/expand_variables.ts";
+import { expandConfigVariables } from "../../cli/config_variables.ts";
 import { knownCommands } from "../../cli/known_commands.ts";
 import { settingNames, variableOf } from "../../cli/setting_names.ts";
 import { formatNpub, PrivateKeySigner } from "../../crypto/mod.ts";
@@ -202,12 +202,12 @@ Deno.test("cvm --print-config shows no secrets", async () => {
   }
 });
 
-Deno.test("expandVariables() takes variables, defaults and escapes, and refuses what is wrong", () => {
+Deno.test("expandConfigVariables() takes variables, defaults and escapes, and refuses what is wrong", () => {
   const io = new TestIo({
     env: { A: "one", EMPTY: "", NESTED: "${A}", CVM_X: "x", CVM_PRIVATE_KEY: "k" },
   });
   const expand = (text: string, isTrusted = true) =>
-    expandVariables(text, { env: io.env, isTrusted });
+    expandConfigVariables(text, { env: io.env, isTrusted });
   const cases = [
     ["plain $A", "plain $A"],
     ["<${A}>", "<one>"],

@@ -8,7 +8,7 @@ import { readBearer } from "../../bearer.ts";
 import { childEnvironment } from "../../child_environment.ts";
 import { ChildProcessTransport } from "../../child_process.ts";
 import { UsageError } from "../../exit_codes.ts";
-import { expand } from "../../expand.ts";
+import { expandHostVariables } from "../../host_variables.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import { isHeader, type ServerEntry } from "../../servers_file.ts";
@@ -88,7 +88,7 @@ function parseHeaders(headers: readonly string[], io: CliIo): Record<string, str
       );
     }
     try {
-      parsed[name] = expand(value, io.env);
+      parsed[name] = expandHostVariables(value, io.env);
     } catch (error) {
       if (error instanceof RangeError) throw new UsageError(`--header ${name} ${error.message}`);
       throw error;
