@@ -6,7 +6,7 @@
 import { type NostrEvent, verifyEvent } from "../../../crypto/event.ts";
 import { formatNpub } from "../../../crypto/keys.ts";
 import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
-import type { RelayFailure } from "../../../errors.ts";
+import { RelayError, type RelayFailure } from "../../../errors.ts";
 import { withdrawEvents } from "../../../transport/discovery/deletion.ts";
 import { ANNOUNCEMENT_KINDS } from "../../../transport/discovery/public_server.ts";
 import { McpGateway } from "../../../transport/gateway.ts";
@@ -97,6 +97,9 @@ async function publish(
     pool: askingPoolOptions(args),
   });
   const { published = [], failures = [] } = gateway.announcement ?? {};
+  if (published.length === 0 && failures.length > 0) {
+    throw new RelayError("PUBLISH_REFUSED", "no relay took the announcement", failures);
+  }
   await report({ events: published, failures, pubkey: key.signer.pubkey }, output);
 }
 

@@ -163,9 +163,10 @@ export class GatewayMetrics {
   }
 }
 
-/** The MCP servers behind a key. */
+/** The MCP servers behind a key; where each client has its own, the one thing to tell is whether that works. */
 function programsOf(
   { plan, status, members }: GatewayUnit,
 ): readonly { readonly server: string; readonly state: string; readonly restarts: number }[] {
-  return members ?? [{ server: plan.label, state: status.state, restarts: status.restarts }];
+  if (members !== undefined && !plan.perClient) return members;
+  return [{ server: plan.label, state: status.state, restarts: status.restarts }];
 }

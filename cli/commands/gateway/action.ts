@@ -109,10 +109,10 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
 }
 
 function countServers(plans: readonly GatewayPlan[]): number {
-  return plans.map(({ upstream }) =>
+  const counts = plans.map(({ upstream }) =>
     typeof upstream === "function" ? 1 : Object.keys(upstream).length
-  )
-    .reduce((sum, count) => sum + count, 0);
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Runs all servers; throws the last failure when none is left. */
