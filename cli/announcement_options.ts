@@ -62,7 +62,7 @@ export function announcementFields() {
 
 /** The common schemas of a command line. */
 export function commonSchemasOf(
-  { commonSchema, category }: AnnouncementArguments,
+  { commonSchema, category }: Pick<AnnouncementArguments, "commonSchema" | "category">,
 ): CommonSchemaOptions {
   return { tools: commonSchema.includes("all") ? "all" : commonSchema, categories: category };
 }

@@ -50,6 +50,9 @@ const OWN: readonly string[] = [
   "about",
   "website",
   "picture",
+  "profile",
+  "commonSchemas",
+  "categories",
   "announce",
   "perClient",
   "allow",
@@ -94,6 +97,12 @@ export interface EntrySettings {
   readonly website?: string;
   /** Its picture. */
   readonly picture?: string;
+  /** The file of its profile. */
+  readonly profile?: string;
+  /** The tools that implement a common schema. */
+  readonly commonSchemas?: readonly string[];
+  /** What those are good for. */
+  readonly categories?: readonly string[];
   /** Whether it is announced. */
   readonly announce?: boolean;
   /** Whether each client gets a server of its own. */
@@ -203,6 +212,9 @@ function readEntry(name: string, value: JsonValue, env: Environment): ServerEntr
     about: own.get("about")?.text(),
     website: own.get("website")?.text(),
     picture: own.get("picture")?.text(),
+    profile: read.path(own.get("profile")),
+    commonSchemas: read.texts(own.get("commonSchemas")),
+    categories: read.texts(own.get("categories")),
     announce: own.get("announce")?.flag(),
     perClient: own.get("perClient")?.flag(),
     allow: read.keys(own.get("allow")),

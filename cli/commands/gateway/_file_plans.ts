@@ -7,6 +7,7 @@
 import { CvmError } from "../../../errors.ts";
 import { filterTools, type OpenUpstream } from "../../../transport/gateway.ts";
 import { parseAllowed } from "../../allow_option.ts";
+import { commonSchemasOf } from "../../announcement_options.ts";
 import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo, Environment } from "../../io.ts";
@@ -17,7 +18,7 @@ import { KEY_VARIABLE } from "../../secret_variables.ts";
 import { readServersFile, type ServerEntry } from "../../servers_file.ts";
 import type { GatewayArguments } from "./command.ts";
 import type { Journal } from "./_journal.ts";
-import { type GatewayPlan, toolsOf } from "./_plan.ts";
+import { type GatewayPlan, readProfile, toolsOf } from "./_plan.ts";
 import { openEntry } from "./_targets.ts";
 
 /** Options about one process or endpoint, which have their place in the file when there is one. */
@@ -97,20 +98,26 @@ export async function planFile(
 
 function checkOptions(args: GatewayArguments): void {
   for (const key of args.allow) parseAllowed(key);
-  const foreign = {
-    ...OF_ONE_TARGET,
-    ...(args.oneKey ? OF_OWN_NAMES : { ...OF_ONE_KEY, ...OF_OWN_NAMES }),
-  };
-  for (const [key, option] of Object.entries(foreign)) {
-    const value = args[key as keyof typeof foreign];
-    if (value === undefined || value.length === 0) continue;
-    throw new UsageError(
-      key in OF_OWN_NAMES && args.oneKey
-        ? `${option} is about tools with names of their own; with --one-key the names of servers stand before them`
-        : key in OF_ONE_KEY
-        ? `${option} is about one server; with --servers it stands in the file, or all of them are one with --one-key`
-        : `${option} is about one server; with --servers it stands in the file`,
-    );
+  const inFile = "is about one server; with --servers it stands in the file";
+  refuse(args, OF_ONE_TARGET, inFile);
+  if (args.oneKey) {
+    const why =
+      "is about tools with names of their own; with --one-key the names of servers stand before them";
+    return refuse(args, OF_OWN_NAMES, why);
+  }
+  refuse(args, OF_OWN_NAMES, inFile);
+  refuse(args, OF_ONE_KEY, `${inFile}, or all of them are one with --one-key`);
+}
+
+function refuse(
+  args: GatewayArguments,
+  options: Readonly<Partial<Record<keyof GatewayArguments, string>>>,
+  why: string,
+): void {
+  for (const [key, option] of Object.entries(options)) {
+    const value = args[key as keyof GatewayArguments];
+    const isGiven = Array.isArray(value) ? value.length > 0 : value !== undefined;
+    if (isGiven) throw new UsageError(`${option} ${why}`);
   }
 }
 
@@ -158,6 +165,7 @@ async function planTogether(
   if (Object.keys(upstream).length === 0 && !args.deleteAnnouncement) return [];
   const { name, about, website, picture, announce, perClient } = args;
   const { passwordFile, connectTimeoutMs } = args;
+  const profile = await readProfile(args.profile);
   return [{
     label: nameOfServersFile(file),
     upstream,
@@ -169,6 +177,8 @@ async function planTogether(
       connectTimeoutMs,
     }),
     info: { name, about, website, picture },
+    profile,
+    commonSchemas: { tools: [] }, // they go by names that these tools do not have
     allow: args.allow.length > 0 ? args.allow.map(parseAllowed) : undefined,
     tools: toolsOf(args),
     announce,
@@ -185,6 +195,7 @@ async function planEntry(
   const { keyFile, about, website, picture } = settings;
   const allow = [...args.allow.map(parseAllowed), ...settings.allow ?? []];
   const label = sanitizeLine(name, 64);
+  const profile = await readProfile(settings.profile);
   return {
     label,
     upstream: await openEntry(entry, { label, cleanEnv: args.cleanEnv, io, journal }),
@@ -197,6 +208,11 @@ async function planEntry(
       connectTimeoutMs: args.connectTimeoutMs,
     }),
     info: { name: settings.name ?? name, about, website, picture },
+    profile,
+    commonSchemas: commonSchemasOf({
+      commonSchema: settings.commonSchemas ?? [],
+      category: settings.categories ?? [],
+    }),
     allow: args.allow.length > 0 || settings.allow !== undefined ? allow : undefined,
     tools: toolsOf({
       tool: settings.tools ?? args.tool,

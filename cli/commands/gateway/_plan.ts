@@ -3,12 +3,17 @@
  *
  * @module
  */
+import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
+import { checkProfile } from "../../../transport/discovery/profile.ts";
+import type { CommonSchemaOptions } from "../../../transport/discovery/schema_decorator.ts";
 import type { OpenUpstream } from "../../../transport/gateway.ts";
 import type { ToolFilterOptions } from "../../../transport/tool_filter.ts";
 import type { ServerInfo } from "../../../transport/wire/server_info.ts";
 import { parseAllowed } from "../../allow_option.ts";
+import { commonSchemasOf } from "../../announcement_options.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
+import { readJsonFile } from "../../json_document.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { gatewayKeyFile, slugOf } from "../../paths.ts";
 import { KEY_VARIABLE } from "../../secret_variables.ts";
@@ -26,6 +31,10 @@ export interface GatewayPlan {
   readonly key: StoredKey;
   /** What it says of itself. */
   readonly info: ServerInfo;
+  /** Its profile, where that is published. */
+  readonly profile: AnnounceOptions["profile"];
+  /** Which of its tools implement common schemas. */
+  readonly commonSchemas: CommonSchemaOptions;
   /** Who may use it, hex, beside those of the allowlist file; `undefined` when it names nobody. */
   readonly allow: readonly string[] | undefined;
   /** Which of its tools are offered; `undefined` for all. */
@@ -56,6 +65,7 @@ export async function planCommand(
   const { name, about, website, picture, announce, perClient } = args;
   const { passwordFile, connectTimeoutMs } = args;
   const label = slugOf(args.target);
+  const profile = await readProfile(args.profile); // before a key is made
   const upstream = await openTarget(args, { label, io, journal });
   const defaultFile = () => gatewayKeyFile(args.target, io.env);
   return {
@@ -69,11 +79,27 @@ export async function planCommand(
       connectTimeoutMs,
     }),
     info: { name, about, website, picture },
+    profile,
+    commonSchemas: commonSchemasOf(args),
     allow: args.allow.length > 0 ? args.allow.map(parseAllowed) : undefined,
     tools: toolsOf(args),
     announce,
     perClient,
   };
+}
+
+/**
+ * The profile in a file.
+ *
+ * @throws {InputError} CONFIG_INVALID when it can't be read or is no profile.
+ */
+export async function readProfile(file: string | undefined): Promise<AnnounceOptions["profile"]> {
+  if (file === undefined) return undefined;
+  const value = await readJsonFile(file);
+  const fields = [...value.fields()].map(([name, field]) => [name, field.plain()]);
+  const profile = Object.fromEntries(fields);
+  checkProfile(profile);
+  return profile;
 }
 
 /** Which tools are offered, by what was said of them. */

@@ -5,16 +5,13 @@
  */
 import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
 import type { SessionLimits } from "../../../transport/session/limits.ts";
-import { checkProfile } from "../../../transport/discovery/profile.ts";
 import { allowedKeys, followAllowFile } from "../../allow_option.ts";
-import { commonSchemasOf } from "../../announcement_options.ts";
 import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
 import { serveHealth } from "../../http/serve_health.ts";
 import { type CliIo, Interrupt, untilAborted } from "../../io.ts";
-import { readJsonFile } from "../../json_document.ts";
 import { Output } from "../../output.ts";
 import { readinessOf } from "./_health.ts";
 import { Journal } from "./_journal.ts";
@@ -33,7 +30,8 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   // Standard error is for programs when its log is.
   const report = new Output(io, args.logFormat === "json" ? "json" : args.format);
   const journal = new Journal(io, args.logFormat);
-  const announce = await announceOptions(args);
+  const { relayList = true, announceRelay: bootstrapRelays } = args;
+  const announce: AnnounceOptions = { relayList, bootstrapRelays };
   const plans = args.servers === undefined
     ? [await planCommand(args, io, journal)]
     : await planFile(args, { file: args.servers, io, journal });
@@ -63,7 +61,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     ? (await import("./_telemetry.ts")).telemetry
     : undefined;
   for (const plan of plans) {
-    const { allow, label, key } = plan;
+    const { allow, label, key, profile, commonSchemas } = plan;
     const replayMemory = kept.use(await openReplayFile(key, io, journal));
     const watching = [requestLog(label), metrics?.observer(label), telemetry?.(label)];
     const observer = observers(watching.filter((each) => each !== undefined));
@@ -79,8 +77,8 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           engine: io.engine,
           access: { allow: allowedKeys(allow, allowFile) },
           limits: limitsOf(args),
-          announce,
-          commonSchemas: commonSchemasOf(args),
+          announce: { ...announce, profile },
+          commonSchemas,
           injectClientPubkey: args.injectClientPubkey,
           oversizedTransfer: !args.noOversizedTransfer,
           openStream: !args.noOpenStream,
@@ -167,18 +165,6 @@ function checkArguments(args: GatewayArguments): void {
     ? args.relayList ? "--relay-list" : "--no-relay-list"
     : undefined;
   if (idle !== undefined) throw new UsageError(`${idle} does nothing without --announce`);
-}
-
-async function announceOptions(args: GatewayArguments): Promise<AnnounceOptions> {
-  const { relayList = true, announceRelay: bootstrapRelays } = args;
-  if (args.profile === undefined) return { relayList, bootstrapRelays };
-  const value = await readJsonFile(args.profile);
-  const profile = Object.fromEntries([...value.fields()].map(([name, field]) => [
-    name,
-    field.plain(),
-  ]));
-  checkProfile(profile);
-  return { relayList, bootstrapRelays, profile };
 }
 
 function limitsOf(args: GatewayArguments): Partial<SessionLimits> {

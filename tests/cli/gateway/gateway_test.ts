@@ -23,10 +23,20 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
   await using relay = await serveRelay();
   const file = await writeServers(folder.path, {
     one: entry({ env: { GREETING: "${WORD}" }, cvm: { tools: ["env", "pid"] } }),
-    two: entry({ cvm: { name: "Second", announce: true } }),
+    two: entry({
+      cvm: {
+        name: "Second",
+        announce: true,
+        profile: "profile.json",
+        commonSchemas: ["echo"],
+        categories: ["testing"],
+      },
+    }),
+    unlike: entry({ cvm: { profile: "none.json" } }),
     typo: { comand: "x" },
     broken: { command: "no-such-command" },
   });
+  await Deno.writeTextFile(`${folder.path}/profile.json`, '{"name": "P"}');
   const args = ["--relay", relay.url, "--servers", file, "--crash-limit", "1"];
   const options = { folder: folder.path, env: { WORD: "hello", CVM_PRIVATE_KEY: "" } };
   const addresses: string[] = [];
@@ -34,6 +44,7 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
     await using gateway = startGateway(args, options);
     addresses.push(await gateway.address("one"), await gateway.address("two"));
     await until(() => gateway.io.err.includes("[broken] given up:"));
+    assertMatch(gateway.io.err, /\[unlike\] the file \S+none.json can't be read/);
     assertMatch(gateway.io.err, /\[typo\] .*servers.json:1:\d+: mcpServers.typo.comand is unknown/);
     {
       await using one = await visit(addresses[0]!);
@@ -48,6 +59,11 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
   }
   assertEquals(addresses.slice(2), addresses.slice(0, 2));
   assert(addresses[0] !== addresses[1]);
+  await using pool = new RelayPool([relay.url]);
+  const { announcement, profile, categories } = await describeServer(pool, addresses[1]!);
+  assertEquals([announcement?.name, profile?.metadata.name, categories], ["Second", "P", [
+    "testing",
+  ]]);
   const keys = [...Deno.readDirSync(`${folder.path}/cvm/keys`)].map(({ name }) => name).toSorted();
   assertMatch(keys.join(" "), /^server-broken-\w+\.key server-one-\w+\.key server-two-\w+\.key$/);
 });
