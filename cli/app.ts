@@ -75,7 +75,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     const configured = await configure({ args, io: runIo, parsed, parse: parseAgain });
     if (configured === undefined) return EXIT.ok; // it was only to be shown
     format = configured.format;
-    if ("quiet" in configured && configured.quiet) shownIo = { ...runIo, stderr: SILENT };
+    if (configured.quiet) shownIo = { ...runIo, stderr: SILENT };
     if (!KEYLESS.test(configured.command)) {
       const { chooseEngine } = await import("./crypto/choose_engine.ts");
       const chosen = await chooseEngine(io.env);

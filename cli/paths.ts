@@ -102,6 +102,22 @@ export async function entryKeyFile(
   return await keyFile("server", { slug: slugOf([name]), identity, env });
 }
 
+/**
+ * The file of the key of all servers of a file that are one server to clients.
+ *
+ * @param file The file of servers.
+ * @param env The environment.
+ */
+export async function serversKeyFile(file: string, env: Environment): Promise<string> {
+  const path = await Deno.realPath(file);
+  return await keyFile("servers", { slug: nameOfServersFile(path), identity: [path], env });
+}
+
+/** What a file of servers is called, without its ending. */
+export function nameOfServersFile(file: string): string {
+  return slugOf([file.replace(/\.jsonc?$/i, "")]);
+}
+
 async function keyFile(
   kind: string,
   { slug, identity, env }: {

@@ -286,3 +286,32 @@ Deno.test("the program shows help, settings and errors of the configuration, wit
   const named = await run(["config", "show", "--format=json"], { CVM_CONFIG: "none.json" });
   assertEquals([named.code, JSON.parse(named.err).error.code], [2, "CONFIG_INVALID"]);
 });
+
+Deno.test("F28: cvm gateway --one-key lets its servers end with it, all of them", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const [command, ...args] = serverCommand();
+  const mcpServers = { one: { command, args }, two: { command, args } };
+  const file = `${folder.path}/servers.json`;
+  await Deno.writeTextFile(file, JSON.stringify({ mcpServers }));
+  const gateway = start(
+    ["gateway", "--relay", relay.url, "--servers", file, "--one-key"],
+    folder.path,
+  );
+  const nprofile = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+  const client = new Client({ name: "visitor", version: "1.0.0" });
+  await client.connect(
+    new NostrClientTransport({ signer: PrivateKeySigner.generate(), server: nprofile }),
+  );
+  const pids: number[] = [];
+  for (const name of ["one__pid", "two__pid"]) {
+    const { content } = await client.callTool({ name });
+    pids.push(Number((content as { text: string }[])[0]?.text));
+  }
+  await client.close();
+  assertEquals(pids.map(isAlive), [true, true]);
+  await gateway.endInput();
+  gateway.child.kill("SIGTERM");
+  assertEquals(await gateway.ended(), 0);
+  assertEquals(pids.map(isAlive), [false, false]);
+});

@@ -30,8 +30,6 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly tool: readonly string[];
   /** The tools that it does not. */
   readonly denyTool: readonly string[];
-  /** Whether standard error stays silent. */
-  readonly quiet: boolean;
   /** The host in whose configuration the proxy is entered. */
   readonly install?: HostName;
   /** What the host calls the server. */
@@ -74,13 +72,6 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
         denyTool: multiple(option("--deny-tool", string({ metavar: "NAME" }), {
           description: message`A tool that the host does not see, also when --tool has it.`,
         })),
-        quiet: withDefault(
-          flag("--quiet", {
-            description:
-              message`Write nothing to standard error, for hosts that take it for a failure. The exit code still tells.`,
-          }),
-          false,
-        ),
         install: optional(
           option("--install", oneOf(["claude", "cursor", "vscode"], { metavar: "HOST" }), {
             description:
