@@ -7,7 +7,7 @@ import { object } from "@optique/core/constructs";
 import { type Message, message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { float, string, type ValueParser } from "@optique/core/valueparser";
+import { string, type ValueParser } from "@optique/core/valueparser";
 import { oneOf } from "./one_of.ts";
 import type { Format } from "./output.ts";
 
