@@ -8,7 +8,12 @@
 import type { CryptoEngine } from "./engine.ts";
 import { isNostrEvent, type NostrEvent, signEventAs, verifyEvent } from "./event.ts";
 import { openKeyPair } from "./_key_pair.ts";
-import { conversationKey, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt, payloadLength } from "./nip44.ts";
+import {
+  DEFAULT_MAX_PLAINTEXT_BYTES,
+  encryptToSecret,
+  payloadLength,
+  sharedSecret,
+} from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type { Signer } from "./signer.ts";
 import { CvmError, EventError } from "../errors.ts";
@@ -93,16 +98,16 @@ export function wrapEvent(
   if (!isNostrEvent(inner)) throw new TypeError("What is wrapped has to be a signed event");
   const oneTimeKey = engine.generatePrivateKey();
   const pair = openKeyPair(oneTimeKey, engine);
-  let key: Uint8Array | undefined;
+  let secret: Uint8Array | undefined;
   try {
-    key = conversationKey(oneTimeKey, recipient, engine);
+    secret = sharedSecret(oneTimeKey, recipient, engine);
     const { symmetric } = engine;
-    const content = encrypt(JSON.stringify(copyEvent(inner)), key, { symmetric });
+    const content = encryptToSecret(JSON.stringify(copyEvent(inner)), secret, { symmetric });
     const created_at = Math.floor(now() / 1_000);
     return signEventAs({ kind, created_at, tags: [["p", recipient]], content }, pair);
   } finally {
     pair.close();
-    key?.fill(0);
+    secret?.fill(0);
     oneTimeKey.fill(0);
   }
 }

@@ -61,5 +61,5 @@ export type { PrivateKeySignerOptions } from "./private_key_signer.ts";
 export { PrivateKeySigner } from "./private_key_signer.ts";
 export { createPureEngine, pureEngine } from "./pure_engine.ts";
 export type { Signer } from "./signer.ts";
-export type { SymmetricEngine } from "./symmetric.ts";
+export type { HkdfOptions, SymmetricEngine } from "./symmetric.ts";
 export { pureSymmetric } from "./symmetric.ts";
