@@ -92,7 +92,9 @@ for (let done = 0; done < Number(calls); done += ROUND_CALLS) {
 times.sort((a, b) => a - b);
 const at = (share: number) => times[Math.floor(times.length * share)]!.toFixed(3);
 console.log(
-  `${name}, ${inFlight} in flight, ${bytes} bytes: CPU ms a call: ${at(0)} at best, ${at(0.5)} median`,
+  `${name}, ${inFlight} in flight, ${bytes} bytes: CPU ms a call: ${at(0)} at best, ${
+    at(0.5)
+  } median`,
 );
 await transport.close();
 await listener.close();

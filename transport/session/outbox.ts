@@ -17,6 +17,7 @@ import {
   EVENT_FRAME_BYTES,
   MAX_EVENT_BYTES,
   signedEventBytes,
+  surelyFits,
   wrappedBytes,
 } from "../wire/event_size.ts";
 import { frameMessage, type FrameProfile, OVERSIZED_TRANSFER } from "../wire/frames.ts";
@@ -93,8 +94,9 @@ export class Outbox {
    */
   async post(message: JsonRpcMessage, envelope: Envelope): Promise<Posted> {
     const template = this.#template(JSON.stringify(message), envelope);
-    const bytes = signedEventBytes(template);
     const maxBytes = this.#maxEventBytes(envelope.wrapKind !== undefined);
+    if (surelyFits(template, maxBytes)) return await this.#enqueue(template, envelope);
+    const bytes = signedEventBytes(template);
     if (bytes <= maxBytes) return await this.#enqueue(template, envelope);
     if (envelope.transfer === undefined) throw tooLarge(bytes, maxBytes);
     return await this.#postInParts(template.content, envelope, envelope.transfer);
