@@ -96,10 +96,13 @@ export class Outbox {
     const template = this.#template(JSON.stringify(message), envelope);
     const maxBytes = this.#maxEventBytes(envelope.wrapKind !== undefined);
     if (surelyFits(template, maxBytes)) return await this.#enqueue(template, envelope);
-    const bytes = signedEventBytes(template);
-    if (bytes <= maxBytes) return await this.#enqueue(template, envelope);
-    if (envelope.transfer === undefined) throw tooLarge(bytes, maxBytes);
-    return await this.#postInParts(template.content, envelope, envelope.transfer);
+    const { transfer } = envelope;
+    if (transfer === undefined || template.content.length <= maxBytes) {
+      const bytes = signedEventBytes(template);
+      if (bytes <= maxBytes) return await this.#enqueue(template, envelope);
+      if (transfer === undefined) throw tooLarge(bytes, maxBytes);
+    }
+    return await this.#postInParts(template.content, envelope, transfer);
   }
 
   /** Sends a message and waits until a relay has taken it. */
