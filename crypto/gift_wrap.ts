@@ -161,8 +161,8 @@ export async function unwrapEvent(
 }
 
 /**
- * As {@linkcode unwrapEvent}, for callers who look at the inner event before they verify it with
- * {@linkcode checkInner}: what is not wanted costs no verification then.
+ * As {@linkcode unwrapEvent}, for callers who look at the inner event before they verify it: what
+ * is not wanted costs no verification then.
  */
 export async function decryptWrap(
   wrap: NostrEvent,
@@ -177,7 +177,7 @@ export async function decryptWrap(
 }
 
 /** @throws {EventError} `SIGNATURE_INVALID` when the event from inside a wrap is not its author's. */
-export function checkInner(inner: NostrEvent, wrap: NostrEvent, engine?: CryptoEngine): void {
+function checkInner(inner: NostrEvent, wrap: NostrEvent, engine?: CryptoEngine): void {
   if (verifyEvent(inner, engine)) return;
   throw new EventError(
     "SIGNATURE_INVALID",

@@ -67,6 +67,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           giftWrap: args.giftWrap,
           replayMemory,
           engine: io.engine,
+          workers: io.workers,
           access: accessOf(allow, allowFile),
           limits: limitsOf(args),
           announce,
