@@ -8,23 +8,41 @@ import type { CryptoEngine } from "./engine.ts";
 import { type NostrEvent, verifyEvent } from "./event.ts";
 import { wrapEvent } from "./gift_wrap.ts";
 import { pureEngine } from "./pure_engine.ts";
-import type { StartMessage, TaskMessage, WorkerMessage } from "./_worker_protocol.ts";
+import type {
+  StartMessage,
+  TaskMessage,
+  WorkerEngineName,
+  WorkerMessage,
+} from "./_worker_protocol.ts";
 
-globalThis.addEventListener("message", (event: Event) => {
-  if (event instanceof MessageEvent) void start(event.data);
-}, { once: true });
+/** Serves whoever started this thread; the type of its scope is that of a window, in most sets of types. */
+function serve(scope: EventTarget): void {
+  let engine: CryptoEngine | undefined;
+  const say = (message: WorkerMessage) => {
+    if ("postMessage" in scope && typeof scope.postMessage === "function") {
+      scope.postMessage(message);
+    }
+  };
+  const start = async ({ engine: name }: StartMessage) => {
+    try {
+      engine = await loadEngine(name);
+      say({ ready: true });
+    } catch (error) {
+      say({ failed: textOf(error) });
+    }
+  };
+  scope.addEventListener("message", (event) => {
+    if (!(event instanceof MessageEvent)) return;
+    const message: StartMessage | TaskMessage = event.data;
+    if ("engine" in message) void start(message);
+    else if (engine !== undefined) say(answer(message, engine));
+  });
+}
 
-async function start({ engine: name, port }: StartMessage): Promise<void> {
-  const say = (message: WorkerMessage) => port.postMessage(message);
-  try {
-    const engine = name === "wasm"
-      ? await import("./wasm_engine.ts").then(({ loadWasmEngine }) => loadWasmEngine())
-      : pureEngine;
-    port.onmessage = ({ data }) => say(answer(data, engine));
-    say({ ready: true });
-  } catch (error) {
-    say({ failed: textOf(error) });
-  }
+async function loadEngine(name: WorkerEngineName): Promise<CryptoEngine> {
+  if (name === "pure") return pureEngine;
+  const { loadWasmEngine } = await import("./wasm_engine.ts");
+  return await loadWasmEngine();
 }
 
 function answer(task: TaskMessage, engine: CryptoEngine): WorkerMessage {
@@ -45,3 +63,5 @@ function perform(task: TaskMessage, engine: CryptoEngine): boolean | NostrEvent 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+serve(globalThis);

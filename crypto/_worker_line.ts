@@ -4,7 +4,16 @@
  * @module
  */
 import type { NostrEvent } from "./event.ts";
-import type { TaskBody, WorkerEngineName, WorkerMessage } from "./_worker_protocol.ts";
+import type {
+  StartMessage,
+  TaskBody,
+  TaskMessage,
+  WorkerEngineName,
+  WorkerMessage,
+} from "./_worker_protocol.ts";
+
+/** How often in a row a worker is found silent before it counts as dead. */
+const LOOKS = 4;
 
 /** A task as the main thread knows it. */
 export interface Task {
@@ -34,13 +43,13 @@ export class WorkerLine {
   readonly started: Promise<void>;
   readonly #options: WorkerLineOptions;
   readonly #worker: Worker;
-  readonly #port: MessagePort;
   readonly #tasks = new Map<number, Task>();
   readonly #markStarted: () => void;
   #lastId = 0;
   #isReady = false;
   #isOver = false;
-  #heardAt = 0;
+  /** How many messages have come from it. */
+  #heard = 0;
   #watch: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options How it works. Throws what `newWorker` throws. */
@@ -54,10 +63,8 @@ export class WorkerLine {
       event.preventDefault(); // or else it would end this process, too
       this.#die(event.message);
     };
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    port1.onmessage = ({ data }) => this.#hear(data);
-    this.#worker.postMessage({ engine: options.engine, port: port2 }, [port2]);
+    this.#worker.onmessage = ({ data }) => this.#hear(data);
+    this.#say({ engine: options.engine });
   }
 
   /** Whether it takes tasks. */
@@ -74,10 +81,8 @@ export class WorkerLine {
   send(task: Task): void {
     const id = ++this.#lastId;
     this.#tasks.set(id, task);
-    this.#port.postMessage({ id, ...task.body });
-    if (this.#watch !== undefined) return;
-    this.#heardAt = performance.now();
-    this.#watchFor(this.#options.silenceMs);
+    this.#say({ id, ...task.body });
+    if (this.#watch === undefined) this.#watchFor();
   }
 
   /** Ends the worker; what it has not done is done here. */
@@ -86,16 +91,19 @@ export class WorkerLine {
     this.#isOver = true;
     this.#markStarted();
     clearTimeout(this.#watch);
-    this.#port.close();
     this.#worker.terminate();
     const left = [...this.#tasks.values()];
     this.#tasks.clear();
     for (const task of left) task.doHere();
   }
 
+  #say(message: StartMessage | TaskMessage): void {
+    this.#worker.postMessage(message);
+  }
+
   #hear(message: WorkerMessage): void {
     if (this.#isOver) return;
-    this.#heardAt = performance.now();
+    this.#heard += 1;
     if ("ready" in message) {
       this.#isReady = true;
       this.#markStarted();
@@ -111,15 +119,19 @@ export class WorkerLine {
     else task?.done(message.result);
   }
 
-  /** A thread may end without a word. */
-  #watchFor(delayMs: number): void {
+  /**
+   * A thread may end without a word. It is listened for several times: this
+   * thread may have been busy, and what the worker said still waits.
+   */
+  #watchFor(looksLeft = LOOKS): void {
+    const heard = this.#heard;
     this.#watch = setTimeout(() => {
       this.#watch = undefined;
       if (this.#tasks.size === 0) return;
-      const leftMs = this.#options.silenceMs - (performance.now() - this.#heardAt);
-      if (leftMs > 0) this.#watchFor(leftMs);
+      if (this.#heard !== heard) this.#watchFor();
+      else if (looksLeft > 1) this.#watchFor(looksLeft - 1);
       else this.#die(`it was silent for ${this.#options.silenceMs} ms with ${this.load} tasks`);
-    }, delayMs);
+    }, this.#options.silenceMs / LOOKS);
   }
 
   #die(reason: string): void {

@@ -13,8 +13,6 @@ export type WorkerEngineName = "pure" | "wasm";
 export interface StartMessage {
   /** What the worker works with. */
   readonly engine: WorkerEngineName;
-  /** Where tasks come from and results go. */
-  readonly port: MessagePort;
 }
 
 /** What a worker is to do. */

@@ -106,7 +106,8 @@ export class CryptoWorkers implements EventWorkers, AsyncDisposable {
     this.#maxTasks = maxTasks;
     const name = workerEngine(engine);
     this.#start = () =>
-      Array.from({ length: count }, () => this.#open({ newWorker, engine: name, silenceMs }));
+      Array.from({ length: count }, () => this.#open({ newWorker, engine: name, silenceMs }))
+        .filter((line) => line !== undefined);
   }
 
   /** The workers that have been started and live. */
@@ -156,18 +157,24 @@ export class CryptoWorkers implements EventWorkers, AsyncDisposable {
     return this.close();
   }
 
-  #open(options: Omit<WorkerLineOptions, "onDead">): WorkerLine {
-    const line: WorkerLine = new WorkerLine({
-      ...options,
-      onDead: (reason) => {
-        this.#lines = this.#lines?.filter((other) => other !== line);
-        logger.warning("a crypto worker is lost, {left} are left: {reason}", {
-          reason,
-          left: this.size,
-        });
-      },
-    });
-    return line;
+  #open(options: Omit<WorkerLineOptions, "onDead">): WorkerLine | undefined {
+    try {
+      const line: WorkerLine = new WorkerLine({
+        ...options,
+        onDead: (reason) => {
+          this.#lines = this.#lines?.filter((other) => other !== line);
+          logger.warning("a crypto worker is lost, {left} are left: {reason}", {
+            reason,
+            left: this.size,
+          });
+        },
+      });
+      return line;
+    } catch (error) {
+      // No permission to read the module, or no memory: work goes on here.
+      logger.warning("a crypto worker can't be started: {error}", { error });
+      return undefined;
+    }
   }
 
   /** The worker with the least to do; `undefined` when it is better done here. */

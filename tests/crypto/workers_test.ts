@@ -15,9 +15,9 @@ const MANY = { waiting: 100 };
 
 /** A worker that says it is there, and does this with each task. */
 function brokenWorker(onTask: string): () => Worker {
-  const code = `addEventListener("message", ({ data: { port } }) => {
-    port.onmessage = () => { ${onTask} };
-    port.postMessage({ ready: true });
+  const code = `addEventListener("message", ({ data }) => {
+    if ("engine" in data) postMessage({ ready: true });
+    else { ${onTask} }
   });`;
   const url = `data:text/javascript,${encodeURIComponent(code)}`;
   return () => new Worker(url, { type: "module" });
@@ -98,10 +98,14 @@ for (
 
 Deno.test("CryptoWorkers that can't start leave everything here", async () => {
   const nowhere = new URL("./no_such_worker.ts", import.meta.url);
-  const newWorker = () => new Worker(nowhere, { type: "module" });
-  await using workers = await started({ count: 1, newWorker });
-  assertEquals(workers.size, 0);
-  assertEquals(workers.verify(clientEvent(), MANY), true);
+  const refuse = () => {
+    throw new Error("not permitted");
+  };
+  for (const newWorker of [refuse, () => new Worker(nowhere, { type: "module" })]) {
+    await using workers = await started({ count: 1, newWorker });
+    assertEquals(workers.size, 0);
+    assertEquals(workers.verify(clientEvent(), MANY), true);
+  }
 });
 
 Deno.test("CryptoWorkers.close() ends the threads, settles what is under way, and can be called again", async () => {
