@@ -17,20 +17,26 @@ import { relayCommand } from "./commands/relay/command.ts";
 import { reviewCommand } from "./commands/review/command.ts";
 import { choiceErrors } from "./suggestions.ts";
 
-/** All commands; the three main ones first. */
-export function cvmCommand() {
-  const commands = [
-    gatewayCommand(),
-    proxyCommand(),
-    inspectCommand(),
-    callCommand(),
-    discoverCommand(),
-    reviewCommand(),
-    announceCommand(),
-    codegenCommand(),
-    relayCommand(),
-    keysCommand(),
-    configCommand(),
-  ] as const;
-  return or(...commands, { errors: choiceErrors(commands) });
+/** Made once: that takes some 20 ms, and parsers have no state. The three main ones come first. */
+const COMMANDS = [
+  gatewayCommand(),
+  proxyCommand(),
+  inspectCommand(),
+  callCommand(),
+  discoverCommand(),
+  reviewCommand(),
+  announceCommand(),
+  codegenCommand(),
+  relayCommand(),
+  keysCommand(),
+  configCommand(),
+] as const;
+
+/**
+ * All commands.
+ *
+ * @param args The command line that will be parsed, for what is said of mistakes in it.
+ */
+export function cvmCommand(args: readonly string[] = []) {
+  return or(...COMMANDS, { errors: choiceErrors(COMMANDS, args) });
 }

@@ -120,37 +120,29 @@ export async function parseConfigFile(
 class Reader {
   readonly #text: string;
   readonly #options: ConfigFileOptions;
-  readonly #names: SettingNames = settingNames();
   readonly #settings = new Map<string, ConfigEntry<SettingValue>>();
+  #knownNames: SettingNames | undefined;
 
   constructor(text: string, options: ConfigFileOptions) {
     this.#text = text;
     this.#options = options;
   }
 
+  /** Costly, and of no use for a file of aliases and relays alone. */
+  get #names(): SettingNames {
+    return this.#knownNames ??= settingNames();
+  }
+
   read(root: Node): ConfigFile {
     const { file, layer } = this.#options;
     let aliases: ConfigFile["aliases"] = new Map();
     let relays: ConfigFile["relays"];
-    for (const [key, value, at] of this.#properties(root, "the file")) {
-      const option = this.#names.shared.get(key);
-      const section = this.#names.sections.get(key);
+    for (const property of this.#properties(root, "the file")) {
+      const [key, value] = property;
       if (key === "aliases") aliases = this.#aliases(value);
       else if (key === "relays") relays = this.#relays(value);
       else if (key === "$schema") this.#string(value, '"$schema"');
-      else if (option !== undefined) this.#settings.set(key, this.#setting(value, option));
-      else if (section !== undefined) this.#section(key, value, section);
-      else {
-        throw this.error(
-          at,
-          unknownKey(key, [
-            "aliases",
-            "relays",
-            ...this.#names.shared.keys(),
-            ...this.#names.sections.keys(),
-          ]),
-        );
-      }
+      else this.#readSettings(property);
     }
     return { file, layer, exists: true, aliases, relays, settings: this.#settings };
   }
@@ -158,6 +150,19 @@ class Reader {
   /** An error that says where. */
   error(offset: number, what: string, cause?: unknown): InputError {
     return new InputError("CONFIG_INVALID", `${this.#place(offset)}: ${what}`, { cause });
+  }
+
+  /** One setting that commands share, or all of one command. */
+  #readSettings([key, value, at]: readonly [string, Node, number]): void {
+    const { shared, sections } = this.#names;
+    const option = shared.get(key);
+    const section = sections.get(key);
+    if (option !== undefined) this.#settings.set(key, this.#setting(value, option));
+    else if (section !== undefined) this.#section(key, value, section);
+    else {
+      const known = ["aliases", "relays", ...shared.keys(), ...sections.keys()];
+      throw this.error(at, unknownKey(key, known));
+    }
   }
 
   #section(name: string, node: Node, options: ReadonlyMap<string, KnownOption>): void {

@@ -7,7 +7,8 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { choice, float, string, type ValueParser } from "@optique/core/valueparser";
+import { float, string, type ValueParser } from "@optique/core/valueparser";
+import { oneOf } from "./one_of.ts";
 import type { Format } from "./output.ts";
 
 /** How much is logged on standard error. */
@@ -53,14 +54,14 @@ export interface ServerArguments {
 export function outputOptions() {
   return object("Output", {
     format: withDefault(
-      option("--format", choice(["text", "json", "jsonl"], { metavar: "FORMAT" }), {
+      option("--format", oneOf(["text", "json", "jsonl"], { metavar: "FORMAT" }), {
         description:
           message`How results and errors are printed: text, json, or jsonl (one JSON value a line).`,
       }),
       "text",
     ),
     logLevel: withDefault(
-      option("--log-level", choice(["debug", "info", "warning", "error"], { metavar: "LEVEL" }), {
+      option("--log-level", oneOf(["debug", "info", "warning", "error"], { metavar: "LEVEL" }), {
         description: message`How much is logged on standard error.`,
       }),
       "warning",
@@ -91,13 +92,13 @@ export function networkOptions() {
     })),
     passwordFile: optional(passwordFileOption()),
     encryption: withDefault(
-      option("--encryption", choice(["optional", "required", "disabled"], { metavar: "MODE" }), {
+      option("--encryption", oneOf(["optional", "required", "disabled"], { metavar: "MODE" }), {
         description: message`Whether messages are encrypted: optional, required or disabled.`,
       }),
       "optional",
     ),
     giftWrap: withDefault(
-      option("--gift-wrap", choice(["optional", "ephemeral", "persistent"], { metavar: "MODE" }), {
+      option("--gift-wrap", oneOf(["optional", "ephemeral", "persistent"], { metavar: "MODE" }), {
         description:
           message`Which gift wraps carry encrypted messages: optional (both), ephemeral (not stored by relays) or persistent.`,
       }),

@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
 
+/** The variable with which nothing is kept for completions: `off`. */
+const CACHE_VARIABLE = "CVM_COMPLETE_CACHE";
+
 /**
  * The folder of the configuration, the keys and what gateways have run:
  * `$XDG_CONFIG_HOME/cvm`, else `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
@@ -47,6 +50,21 @@ export function configFile(env: Environment): string | undefined {
 export function replayFile(publicKey: string, env: Environment): string | undefined {
   const folder = findFolder(env);
   return folder === undefined ? undefined : join(folder, "replay", `${publicKey}.db`);
+}
+
+/**
+ * The file of what servers have been seen to offer, for completions: in `$XDG_CACHE_HOME/cvm`, else
+ * `~/.cache/cvm`, on Windows `%LOCALAPPDATA%\\cvm`; `undefined` when the environment does not say
+ * where that would be, or that there is to be none.
+ */
+export function namesFile(env: Environment): string | undefined {
+  if (/^(off|no|false|0)$/i.test(env.get(CACHE_VARIABLE) ?? "")) return undefined;
+  const cache = env.get("XDG_CACHE_HOME");
+  if (cache) return join(cache, "cvm", "names.json");
+  const local = env.get("LOCALAPPDATA");
+  if (Deno.build.os === "windows" && local) return join(local, "cvm", "names.json");
+  const home = env.get("HOME");
+  return home ? join(home, ".cache", "cvm", "names.json") : undefined;
 }
 
 /** The configuration file of a project, in its folder. */

@@ -265,7 +265,7 @@ Deno.test("cvm config set and unset keep comments and all else as it is", async 
       [["set", "timeout", "never"], "timeout"],
       [["set", "timeout", "1", "2"], "one value"],
       [["set", "gateway.announce", "1"], "true or false"],
-      [["unset", "proxy.htp"], 'did you mean "http"'],
+      [["unset", "proxy.htp"], 'did you mean "proxy.http"'],
       [["unset", "nothing"], "config show"],
     ] as const
   ) {

@@ -28,7 +28,7 @@ function start(args: readonly string[], folder: string, env: Record<string, stri
   const [command, ...rest] = PROGRAM;
   const child = new Deno.Command(command, {
     args: [...rest, ...args],
-    env: { XDG_CONFIG_HOME: folder, ...env },
+    env: { XDG_CONFIG_HOME: folder, CVM_COMPLETE_CACHE: "off", ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

@@ -8,7 +8,8 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { choice, float, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { float, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { oneOf } from "../../one_of.ts";
 import {
   type NetworkArguments,
   networkOptions,
@@ -66,7 +67,7 @@ export function discoverCommand(): Parser<"sync", DiscoverArguments, unknown> {
         capability: optional(
           option(
             "--capability",
-            choice(["tools", "resources", "prompts", "completions", "logging"], {
+            oneOf(["tools", "resources", "prompts", "completions", "logging"], {
               metavar: "NAME",
             }),
             { description: message`An MCP capability that it has.` },

@@ -7,8 +7,9 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, negatableFlag, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { integer, string } from "@optique/core/valueparser";
 import type { LogFormat } from "../../log_line.ts";
+import { oneOf } from "../../one_of.ts";
 import { seconds } from "../../options.ts";
 
 /** What is behind the gateway. */
@@ -281,7 +282,7 @@ export function operationOptions() {
         message`Serve /livez, /readyz and /metrics (Prometheus) on this port of 127.0.0.1; 0 for any that is free.`,
     })),
     logFormat: withDefault(
-      option("--log-format", choice(["text", "json"], { metavar: "FORMAT" }), {
+      option("--log-format", oneOf(["text", "json"], { metavar: "FORMAT" }), {
         description:
           message`How log lines are written: text, or json, one object a line. With --log-level info each request is logged: method, tool, client, duration and outcome, never arguments or results.`,
       }),

@@ -16,8 +16,10 @@ import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments, ServerArguments } from "../../options.ts";
 import type { Output } from "../../output.ts";
+import { openNameCache } from "../../name_cache.ts";
 import { slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
+import { SeenNames } from "../../seen_names.ts";
 import { VERSION } from "../../version.ts";
 import { GRACE_MS, McpSession } from "./mcp_session.ts";
 
@@ -170,6 +172,7 @@ export async function connectTarget(
     await close();
     throw failure ?? asCallError(error);
   }
+  const seen = seenNamesOf(target, io);
   return {
     ...target,
     session: new McpSession({
@@ -178,10 +181,22 @@ export async function connectTarget(
       io,
       timeoutMs,
       silence: silence.promise,
+      seen,
     }),
     handshakeMs: performance.now() - started,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: async () => {
+      await seen?.save();
+      await close();
+    },
   };
+}
+
+/** What remembers the names of a server on Nostr. */
+function seenNamesOf({ route }: Target, { env }: CliIo): SeenNames | undefined {
+  const cache = openNameCache(env);
+  if (cache === undefined || route === undefined) return undefined;
+  const { publicKey, name: calledAs } = route.server;
+  return new SeenNames(cache, { publicKey, calledAs });
 }
 
 /** An answer that is no `initialize` result is the server's fault, and no accident of ours. */

@@ -8,7 +8,8 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { integer, string } from "@optique/core/valueparser";
+import { oneOf } from "../../one_of.ts";
 import {
   type NetworkArguments,
   networkOptions,
@@ -81,7 +82,7 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
           false,
         ),
         install: optional(
-          option("--install", choice(["claude", "cursor", "vscode"], { metavar: "HOST" }), {
+          option("--install", oneOf(["claude", "cursor", "vscode"], { metavar: "HOST" }), {
             description:
               message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host (claude, cursor or vscode). The file before it is kept beside it.`,
           }),

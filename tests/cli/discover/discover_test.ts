@@ -70,7 +70,7 @@ Deno.test("cvm discover finds servers by what they say, cost and are, and shows 
     table.out,
     /^npub1\S+ {2}Ghost: weather everywhere {2}\(2 hours ago, 5 sats, tools: forecast\)$/m,
   );
-  assertStringIncludes(table.err, "1 server on 1 relays");
+  assertStringIncludes(table.err, "1 server on 1 relay\n");
   const lines = await bench.run(["discover", "--format", "jsonl"]);
   assert(lines.out.trim().split("\n").some((line) => JSON.parse(line).publicKey === ghost));
   for (
