@@ -58,7 +58,9 @@ export interface CryptoWorkersOptions {
 /**
  * Workers that verify and wrap events. They never see a private key but those
  * that they make for a wrap. Whoever makes them closes them; a worker that dies
- * is not replaced, and its tasks are done in this thread.
+ * is not replaced, and its tasks are done in this thread. Deno reads their
+ * module from a file, for which it asks for `--allow-read`; Node.js has no Web
+ * Workers.
  *
  * @example
  * ```ts ignore
