@@ -20,23 +20,61 @@ const PERMISSIONS = [
 /** What a test starts it has to end; off by default since Deno 2.8. */
 const SANITIZERS = { DENO_TEST_SANITIZE_OPS: "1", DENO_TEST_SANITIZE_RESOURCES: "1" };
 
+/** Where examples stand that are tests. */
+const DOCUMENTED = [
+  "README.md",
+  "docs/LIBRARY.md",
+  "docs/TESTING.md",
+  "mod.ts",
+  "errors.ts",
+  "crypto",
+  "transport",
+  "cli/crypto",
+];
+
 interface Counts {
   passed: number;
   failed: number;
   ignored: number;
 }
 
-/** Runs a command, shows its output as it comes, and returns it. */
-async function run(args: string[]): Promise<{ success: boolean; output: string }> {
-  const child = new Deno.Command(Deno.execPath(), { args, env: SANITIZERS, stdout: "piped" })
-    .spawn();
+/** Tests that mostly wait for processes of others; they run beside the rest, in a process of their own. */
+const WAITING = ["tests/conformance", "tests/guides", "tests/interop"];
+
+/** How a run of tests went. */
+interface TestRun {
+  readonly success: boolean;
+  readonly output: string;
+}
+
+/** Runs `deno test` and returns its output, which it also shows: as it comes, or all at the end. */
+async function run(args: readonly string[], show: "live" | "at the end"): Promise<TestRun> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--no-check", "--no-prompt", ...args],
+    env: SANITIZERS,
+    stdout: "piped",
+  }).spawn();
   let output = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stdout) {
-    await Deno.stdout.write(chunk);
-    output += decoder.decode(chunk, { stream: true });
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    if (show === "live") await writeOut(text);
+    output += text;
   }
+  if (show === "at the end") await writeOut(output);
   return { success: (await child.status).success, output };
+}
+
+async function writeOut(text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) done += await Deno.stdout.write(bytes.subarray(done));
+}
+
+/** Every folder and file of tests that is not among those that wait. */
+async function otherTests(): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir("tests")) {
+    if (isDirectory || name.endsWith("_test.ts")) names.push(`tests/${name}`);
+  }
+  return names.filter((name) => !WAITING.includes(name)).sort();
 }
 
 /** Reads Deno's closing line, such as `ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)`. */
@@ -73,35 +111,18 @@ const coverage = Deno.args.includes("--coverage");
 const targets = Deno.args.filter((arg) => arg !== "--coverage");
 const coverageFolder = coverage ? await Deno.makeTempDir({ prefix: "cvm-coverage-" }) : "";
 // Types are `deno task check`; Deno 2.4 would want packages for them that the lock file does not have.
-const tests = await run([
-  "test",
-  "--no-check",
-  "--no-prompt",
-  ...PERMISSIONS,
-  ...(coverage ? [`--coverage=${coverageFolder}`] : []),
-  ...(targets.length > 0 ? targets : ["tests"]),
-]);
-const doctests = targets.length > 0 ? undefined : await run([
-  "test",
-  "--no-check",
-  "--no-prompt",
-  "--doc",
-  "README.md",
-  "docs/LIBRARY.md",
-  "docs/TESTING.md",
-  "mod.ts",
-  "errors.ts",
-  "crypto",
-  "transport",
-  "cli/crypto",
-]);
+const options = [...PERMISSIONS, ...(coverage ? [`--coverage=${coverageFolder}`] : [])];
+const runs: TestRun[] = [];
+if (targets.length > 0) runs.push(await run([...options, ...targets], "live"));
+else {
+  const waiting = run([...options, ...WAITING], "at the end");
+  runs.push(await run([...options, ...await otherTests()], "live"), await waiting);
+  runs.push(await run(["--doc", ...DOCUMENTED], "live"));
+}
 
-const counts = [tests, doctests].flatMap((result) => {
-  if (result === undefined) return [];
-  return [readCounts(result.output) ?? { passed: 0, failed: 1, ignored: 0 }];
-});
+const counts = runs.map(({ output }) => readCounts(output) ?? { passed: 0, failed: 1, ignored: 0 });
 const total = (key: keyof Counts) => counts.reduce((sum, count) => sum + count[key], 0);
-let success = tests.success && (doctests?.success ?? true);
+let success = runs.every((result) => result.success);
 if (coverage) {
   if (!await checkCoverage(coverageFolder)) success = false;
   await Deno.remove(coverageFolder, { recursive: true });
