@@ -19,7 +19,7 @@ import type { Output } from "../../output.ts";
 import { slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { VERSION } from "../../version.ts";
-import { GRACE_MS, McpSession } from "./mcp_session.ts";
+import { asTimeout, GRACE_MS, McpSession } from "./mcp_session.ts";
 
 /** JSON-RPC's word for an internal error. */
 const INVALID_ANSWER = -32603;
@@ -168,7 +168,7 @@ export async function connectTarget(
     });
   } catch (error) {
     await close();
-    throw failure ?? asCallError(error);
+    throw failure ?? asCallError(asTimeout(error, "initialize", timeoutMs));
   }
   return {
     ...target,
