@@ -12,6 +12,7 @@ import { childEnvironment } from "../../child_environment.ts";
 import { ChildProcessTransport } from "../../child_process.ts";
 import { prepareRoute, type ServerRoute } from "../../connection.ts";
 import { UsageError } from "../../exit_codes.ts";
+import { parseHeaders } from "../../header_option.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments, ServerArguments } from "../../options.ts";
@@ -19,6 +20,7 @@ import type { Output } from "../../output.ts";
 import { slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { VERSION } from "../../version.ts";
+import { readHostEntry } from "./host_entry.ts";
 import { asTimeout, GRACE_MS, McpSession } from "./mcp_session.ts";
 
 /** JSON-RPC's word for an internal error. */
@@ -30,6 +32,10 @@ export interface TargetArguments extends NetworkArguments, ServerArguments {
   readonly stdio: boolean;
   /** The URL that it is behind. */
   readonly http?: string;
+  /** Headers of each request there, `NAME=VALUE`. */
+  readonly header?: readonly string[];
+  /** The file of a host that names it. */
+  readonly servers?: string;
   /** Variables of the process. */
   readonly env: readonly string[];
   /** The working directory of the process. */
@@ -58,10 +64,14 @@ export interface ConnectedTarget extends Target, AsyncDisposable {
   readonly handshakeMs: number;
 }
 
-/** Whether the options name a server beside Nostr. @throws {UsageError} When they contradict each other. */
+/** Whether options alone name a server beside Nostr. @throws {UsageError} When they contradict each other. */
 export function hasLocalTarget(args: TargetArguments): boolean {
-  const { stdio, http, childCommand } = args;
+  const { stdio, http, servers, header = [], childCommand } = args;
   if (stdio && http !== undefined) throw new UsageError("--stdio and --http exclude each other");
+  if (servers !== undefined && (stdio || http !== undefined)) {
+    throw new UsageError("--servers names a server already, without --stdio and --http");
+  }
+  if (header.length > 0 && http === undefined) throw new UsageError("--header is for --http");
   if (stdio && childCommand.length === 0) {
     throw new UsageError("--stdio needs the command that starts the server, after --");
   }
@@ -77,7 +87,11 @@ export async function prepareTarget(
   server: string | undefined,
   io: CliIo,
 ): Promise<Target> {
-  const { http, stdio, childCommand } = args;
+  const { http, stdio, servers, childCommand } = args;
+  if (servers !== undefined) {
+    const label = server ?? "";
+    return { label, transport: await openHostEntry(servers, label, io) };
+  }
   if (http !== undefined || stdio) {
     const words = http === undefined ? childCommand : [http];
     const { label, open } = await prepareLocal({ ...args, words, isUrl: !stdio }, io);
@@ -103,6 +117,8 @@ export interface LocalTarget {
   readonly words: readonly string[];
   /** Whether it is a URL. */
   readonly isUrl: boolean;
+  /** Headers of each request to a URL, `NAME=VALUE`. */
+  readonly header?: readonly string[];
   /** Variables of the process. */
   readonly env: readonly string[];
   /** The working directory of the process. */
@@ -111,7 +127,7 @@ export interface LocalTarget {
 
 /** Prepares connections to a server that is not on Nostr: to a URL, or to a process for each. */
 export async function prepareLocal(
-  { words, isUrl, env: assignments, cwd }: LocalTarget,
+  { words, isUrl, header = [], env: assignments, cwd }: LocalTarget,
   io: CliIo,
 ): Promise<{ readonly label: string; readonly open: () => Transport }> {
   const [command = "", ...rest] = words;
@@ -121,17 +137,33 @@ export async function prepareLocal(
       throw new UsageError(`${command} is not an http: or https: URL`);
     }
     const bearer = io.env.get("CVM_UPSTREAM_BEARER");
-    return { label: url.origin, open: () => new HttpUpstream({ url, bearer, fetch: io.fetch }) };
+    const headers = parseHeaders(header, io.env);
+    return {
+      label: url.origin,
+      open: () => new HttpUpstream({ url, headers, bearer, fetch: io.fetch }),
+    };
   }
   const env = await childEnvironment({ env: io.env, clean: false, files: [], assignments });
   const label = slugOf(words);
-  const onStderr = (line: string) => {
+  const process = { command, args: rest, env, cwd, onStderr: stderrOf(label, io) };
+  return { label, open: () => new ChildProcessTransport(process) };
+}
+
+/** The connection to a server that stands in a host's file, not started. */
+async function openHostEntry(file: string, name: string, io: CliIo): Promise<Transport> {
+  const target = await readHostEntry(file, name, io);
+  if ("url" in target) return new HttpUpstream({ ...target, fetch: io.fetch });
+  const { command, args, cwd, envFiles: files } = target;
+  const inherited = await childEnvironment({ env: io.env, clean: false, files, assignments: [] });
+  const env = { ...inherited, ...target.env };
+  return new ChildProcessTransport({ command, args, env, cwd, onStderr: stderrOf(name, io) });
+}
+
+/** Shows what a process says on its standard error. */
+function stderrOf(label: string, { stderr }: CliIo): (line: string) => void {
+  return (line) => {
     // Nothing is left to tell a failure to when standard error is gone.
-    io.stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
-  };
-  return {
-    label,
-    open: () => new ChildProcessTransport({ command, args: rest, env, cwd, onStderr }),
+    stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
   };
 }
 
