@@ -15,6 +15,7 @@ import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
 import { reviewCommand } from "./commands/review/command.ts";
+import { withShortLines } from "./short_usage.ts";
 import { choiceErrors } from "./suggestions.ts";
 
 /** All commands; the three main ones first. */
@@ -32,5 +33,6 @@ export function cvmCommand() {
     keysCommand(),
     configCommand(),
   ] as const;
-  return or(...commands, { errors: choiceErrors(commands) });
+  const parser = or(...commands, { errors: choiceErrors(commands) });
+  return { ...parser, usage: withShortLines(parser.usage) };
 }
