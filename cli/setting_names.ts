@@ -18,6 +18,7 @@ const OF_ONE_RUN: ReadonlySet<string> = new Set([
   "--from",
   "--full",
   "--install",
+  "--install-file",
   "--json",
   "--output",
   "--print",

@@ -33,6 +33,8 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly quiet: boolean;
   /** The host in whose configuration the proxy is entered. */
   readonly install?: HostName;
+  /** The file of that configuration, where it is not in its usual place. */
+  readonly installFile?: string;
   /** What the host calls the server. */
   readonly name?: string;
   /** Whether the configuration is shown and not written. */
@@ -48,7 +50,9 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
 }
 
 /** MCP hosts whose configuration is known. */
-export type HostName = "claude" | "cursor" | "vscode";
+export type HostName = (typeof HOST_NAMES)[number];
+
+const HOST_NAMES = ["claude", "claude-code", "cursor", "gemini", "vscode", "windsurf"] as const;
 
 /** The parser of `cvm proxy`. */
 export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
@@ -81,11 +85,14 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
           false,
         ),
         install: optional(
-          option("--install", choice(["claude", "cursor", "vscode"], { metavar: "HOST" }), {
+          option("--install", choice(HOST_NAMES, { metavar: "HOST" }), {
             description:
-              message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host (claude, cursor or vscode). The file before it is kept beside it.`,
+              message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host: claude (Desktop), claude-code (.mcp.json of the working directory), cursor, gemini, vscode or windsurf. The file before it is kept beside it.`,
           }),
         ),
+        installFile: optional(option("--install-file", string({ metavar: "FILE" }), {
+          description: message`The host's file for --install, where it is not in its usual place.`,
+        })),
         name: optional(option("--name", string({ metavar: "NAME" }), {
           description: message`What the host calls the server, with --install.`,
         })),
