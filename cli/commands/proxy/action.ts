@@ -28,6 +28,7 @@ export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
 function checkArguments(args: ProxyArguments): void {
   const ofHttp = {
     "--http-bearer-file": args.httpBearerFile,
+    "--http-origin": args.httpOrigin.at(0),
     "--http-max-sessions": args.httpMaxSessions,
     "--http-idle": args.httpIdleTimeoutMs,
   };

@@ -43,6 +43,8 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly http?: number;
   /** The file of the token that HTTP clients must show. */
   readonly httpBearerFile?: string;
+  /** Origins of pages that may connect. */
+  readonly httpOrigin: readonly string[];
   /** How many HTTP clients may be connected at the same time. */
   readonly httpMaxSessions?: number;
   /** How long an HTTP client without an open connection is remembered, in milliseconds. */
@@ -111,6 +113,10 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
         httpBearerFile: optional(option("--http-bearer-file", string({ metavar: "FILE" }), {
           description:
             message`The file of a token that HTTP clients must show. CVM_HTTP_BEARER may hold one. Without a token every program on this machine may connect.`,
+        })),
+        httpOrigin: multiple(option("--http-origin", string({ metavar: "ORIGIN" }), {
+          description:
+            message`The origin of web pages that may connect, such as https://chat.example, beside those of this machine. May be given several times; use a token then.`,
         })),
         httpMaxSessions: optional(
           option("--http-max-sessions", integer({ metavar: "NUMBER", min: 1, max: 1_000 }), {
