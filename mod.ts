@@ -193,12 +193,15 @@ export {
   UpstreamError,
 } from "./errors.ts";
 export {
+  combineUpstreams,
+  type CombineUpstreamsOptions,
   type CrashLoopOptions,
   filterTools,
   type GatewayStatus,
   isToolOffered,
   McpGateway,
   type McpGatewayOptions,
+  type MemberStatus,
   type OpenUpstream,
   type RestartOptions,
   type ToolFilterOptions,

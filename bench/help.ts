@@ -1,5 +1,5 @@
 /**
- * How long `cvm COMMAND --help` takes beside an empty Deno program: the ratio
+ * How long `cvm --version` and `cvm COMMAND --help` take beside an empty Deno program: the ratio
  * of the medians, for each command.
  *
  *     deno run --allow-read --allow-write --allow-run --allow-env bench/help.ts [RUNS]
@@ -25,6 +25,7 @@ async function time(args: readonly string[]): Promise<number> {
 
 const programs: readonly (readonly string[])[] = [
   [empty],
+  [main, "--version"],
   [main, "--help"],
   ...knownCommands().map(({ path }) => [main, ...path, "--help"]),
 ];

@@ -6,6 +6,7 @@
 import { parsePublicKey } from "../crypto/keys.ts";
 import { InputError } from "../errors.ts";
 import type { KeySet } from "../transport/server.ts";
+import { readSmallFile } from "./text_file.ts";
 
 /** A larger file is nobody's allowlist, bytes. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -117,10 +118,8 @@ async function markOf(path: string): Promise<string> {
 async function readState(path: string): Promise<FileState> {
   try {
     const mark = await markOf(path); // before the text: a change between the two is seen at the next look
-    if ((await Deno.stat(path)).size > MAX_BYTES) {
-      throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    }
-    return { keys: parseAllowlist(await Deno.readTextFile(path), path), mark };
+    const text = await readSmallFile(path, { maxBytes: MAX_BYTES });
+    return { keys: parseAllowlist(text, path), mark };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -37,15 +37,26 @@ class Shown {
  * @returns The exit code.
  */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
+  try {
+    const page = await helpOf(args, io);
+    if (page !== undefined) {
+      await io.stdout.write(page);
+      return EXIT.ok;
+    }
+  } catch (error) {
+    return await printError(error, io, askedFormat(args));
+  }
   const printed = { out: "", err: "" };
   let parsed: Arguments | undefined;
   let exitCode: number = EXIT.ok;
   try {
-    const shells = args[0] === "completion"
-      ? await (await import("./completion.ts")).completionShells(args, io)
-      : undefined;
-    parsed = parse(args, io, { printed, shells });
+    if (args[0] === "completion") {
+      const { prepareCompletion } = await import("./completion.ts");
+      const { words, shells } = await prepareCompletion(args, io);
+      parsed = parse(words, io, { printed, shells });
+    } else parsed = parse(args, io, { printed });
   } catch (shown) {
+    if (shown instanceof UsageError) return await printError(shown, io, askedFormat(args));
     if (!(shown instanceof Shown)) throw shown;
     exitCode = shown.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
@@ -64,7 +75,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     const configured = await configure({ args, io: runIo, parsed, parse: parseAgain });
     if (configured === undefined) return EXIT.ok; // it was only to be shown
     format = configured.format;
-    if ("quiet" in configured && configured.quiet) shownIo = { ...runIo, stderr: SILENT };
+    if (configured.quiet) shownIo = { ...runIo, stderr: SILENT };
     if (!KEYLESS.test(configured.command)) {
       const { chooseEngine } = await import("./crypto/choose_engine.ts");
       const chosen = await chooseEngine(io.env);
@@ -83,6 +94,31 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   } finally {
     await Promise.allSettled(ends.map((end) => end()));
   }
+}
+
+/**
+ * What is asked for that is about all commands.
+ *
+ * @throws {UsageError} When help is asked for about a command that is not there.
+ */
+async function helpOf(args: readonly string[], io: CliIo): Promise<string | undefined> {
+  const colours = takesColours(io.stdout, io);
+  switch (args.join(" ")) {
+    case "help":
+    case "--help":
+      return (await import("./overview.ts")).overview(colours);
+    case "help --full":
+    case "--help --full":
+      return (await import("./help_pages.ts")).helpPage(args, colours);
+    case "help --man":
+    case "--help --man":
+      return (await import("./man_page.ts")).manPage();
+  }
+  if (args[0] === "help" || (args.at(-1) === "--help" && !args[0]?.startsWith("-"))) {
+    const { checkHelpWords } = await import("./help_words.ts");
+    checkHelpWords(args[0] === "help" ? args.slice(1) : args.slice(0, -1));
+  }
+  return undefined;
 }
 
 /** Parses what has been parsed before, with more in it; throws what is wrong with that. */
@@ -106,7 +142,7 @@ function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOpt
   const stop = (exitCode: number): never => {
     throw new Shown(exitCode);
   };
-  return runParserSync(cvmCommand(), "cvm", args, {
+  return runParserSync(cvmCommand(args), "cvm", args, {
     brief: message`ContextVM: the Model Context Protocol over Nostr.`,
     help: { command: true, option: true, onShow: stop },
     version: { option: true, value: VERSION, onShow: stop },
@@ -174,6 +210,8 @@ async function run(args: Arguments, io: CliIo): Promise<void> {
       return await (await import("./commands/announce/action.ts")).runAnnounce(args, io);
     case "relay":
       return await (await import("./commands/relay/action.ts")).runRelay(args, io);
+    case "bench":
+      return await (await import("./commands/bench/action.ts")).runBench(args, io);
     case "codegen":
       return await (await import("./commands/codegen/action.ts")).runCodegen(args, io);
     case "config show":

@@ -40,7 +40,8 @@ export type ConfigSources = Pick<CliIo, "env" | "cwd" | "configFile">;
  * @throws {InputError} CONFIG_INVALID when a file or `CVM_RELAYS` can't be used.
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
-  const files = await Promise.all(configFiles(sources).map(readConfigFile));
+  const files: ConfigFile[] = [];
+  for (const file of configFiles(sources)) files.push(await readConfigFile(file));
   const aliases = new Map<string, string>();
   for (const file of files.toReversed()) {
     for (const [name, { value }] of file.aliases) aliases.set(name, value);

@@ -47,11 +47,11 @@ function pathOf(key: string): string[] {
   if (head === "aliases" && tail !== undefined && tail !== "") return [head, tail];
   if (tail === undefined && (head === "relays" || shared.has(head))) return [head];
   if (tail !== undefined && sections.get(head)?.has(tail)) return [head, tail];
-  const section = tail === undefined ? undefined : sections.get(head);
-  const known = section === undefined
-    ? ["aliases", "relays", ...shared.keys(), ...sections.keys()]
-    : [...section.keys()];
-  const hint = didYouMean(section === undefined ? head : tail ?? "", known);
+  const known = [
+    ...["aliases", "relays", ...shared.keys(), ...sections.keys()],
+    ...[...sections].flatMap(([name, keys]) => [...keys.keys()].map((one) => `${name}.${one}`)),
+  ];
+  const hint = didYouMean(key, known);
   throw new InputError(
     "CONFIG_INVALID",
     `there is no setting ${JSON.stringify(key)}${hint || "; cvm config show COMMAND lists them"}`,

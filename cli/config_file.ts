@@ -6,11 +6,12 @@
  */
 import type { Node } from "jsonc-parser";
 import { parseServerAddress } from "../crypto/keys.ts";
-import { CvmError, InputError } from "../errors.ts";
+import { InputError } from "../errors.ts";
 import { normalizeRelayUrl } from "../transport/relay/url.ts";
 import { problemOfValue } from "./check_value.ts";
-import { expandVariables } from "./expand_variables.ts";
+import { expandConfigVariables } from "./config_variables.ts";
 import type { Environment } from "./io.ts";
+import type { JsonText } from "./json_document.ts";
 import type { KnownOption } from "./known_commands.ts";
 import {
   keyOf,
@@ -20,6 +21,7 @@ import {
   wordsOf,
 } from "./setting_names.ts";
 import { didYouMean } from "./did_you_mean.ts";
+import { readSmallFile } from "./text_file.ts";
 
 /** A larger file is nobody's configuration, bytes. */
 const MAX_BYTES = 1_048_576;
@@ -73,15 +75,9 @@ export async function readConfigFile(options: ConfigFileOptions): Promise<Config
   const { file, layer } = options;
   let text: string;
   try {
-    const { size, isFile } = await Deno.stat(file);
-    if (!isFile) throw unusable(file, "it is not a file");
-    if (size > MAX_BYTES) throw unusable(file, `it is larger than ${MAX_BYTES} bytes`);
-    text = await Deno.readTextFile(file);
+    text = await readSmallFile(file, { maxBytes: MAX_BYTES });
   } catch (error) {
-    if (error instanceof CvmError) throw error;
-    if (!(error instanceof Deno.errors.NotFound)) {
-      throw unusable(file, `it can't be read: ${textOf(error)}`, error);
-    }
+    if (!(error instanceof Deno.errors.NotFound)) throw unusable(file, textOf(error), error);
     if (layer === "named file") throw unusable(file, "there is no such file", error);
     return { file, layer, exists: false, aliases: new Map(), settings: new Map() };
   }
@@ -97,74 +93,60 @@ export async function parseConfigFile(
   text: string,
   options: ConfigFileOptions,
 ): Promise<ConfigFile> {
-  const { parseTree, printParseErrorCode } = await import("jsonc-parser");
-  const reader = new Reader(text, options);
-  const errors: { error: number; offset: number; length: number }[] = [];
-  let root: Node | undefined;
-  try {
-    root = parseTree(text, errors, { allowTrailingComma: true });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // the parser recurses
-    throw reader.error(0, "it is nested too deeply", error);
-  }
-  const [first] = errors;
-  if (first !== undefined) {
-    const what = printParseErrorCode(first.error).replace(/(?<=[a-z])(?=[A-Z])/g, " ");
-    throw reader.error(first.offset, `this is not JSON: ${what.toLowerCase()}`);
-  }
-  if (root === undefined) throw reader.error(0, "it must hold one JSON object");
-  return reader.read(root);
+  // Where there is no configuration, no parser is loaded.
+  const { JsonText } = await import("./json_document.ts");
+  return new Reader(new JsonText(text, options.file), options).read();
 }
 
 /** Reads the tree of one file. */
 class Reader {
-  readonly #text: string;
+  readonly #json: JsonText;
   readonly #options: ConfigFileOptions;
-  readonly #names: SettingNames = settingNames();
   readonly #settings = new Map<string, ConfigEntry<SettingValue>>();
+  #knownNames: SettingNames | undefined;
 
-  constructor(text: string, options: ConfigFileOptions) {
-    this.#text = text;
+  constructor(json: JsonText, options: ConfigFileOptions) {
+    this.#json = json;
     this.#options = options;
   }
 
-  read(root: Node): ConfigFile {
+  /** Costly, and of no use for a file of aliases and relays alone. */
+  get #names(): SettingNames {
+    return this.#knownNames ??= settingNames();
+  }
+
+  read(): ConfigFile {
     const { file, layer } = this.#options;
     let aliases: ConfigFile["aliases"] = new Map();
     let relays: ConfigFile["relays"];
-    for (const [key, value, at] of this.#properties(root, "the file")) {
-      const option = this.#names.shared.get(key);
-      const section = this.#names.sections.get(key);
+    for (const property of this.#properties(this.#json.root, "the file")) {
+      const [key, value] = property;
       if (key === "aliases") aliases = this.#aliases(value);
       else if (key === "relays") relays = this.#relays(value);
       else if (key === "$schema") this.#string(value, '"$schema"');
-      else if (option !== undefined) this.#settings.set(key, this.#setting(value, option));
-      else if (section !== undefined) this.#section(key, value, section);
-      else {
-        throw this.error(
-          at,
-          unknownKey(key, [
-            "aliases",
-            "relays",
-            ...this.#names.shared.keys(),
-            ...this.#names.sections.keys(),
-          ]),
-        );
-      }
+      else this.#readSettings(property);
     }
     return { file, layer, exists: true, aliases, relays, settings: this.#settings };
   }
 
-  /** An error that says where. */
-  error(offset: number, what: string, cause?: unknown): InputError {
-    return new InputError("CONFIG_INVALID", `${this.#place(offset)}: ${what}`, { cause });
+  /** One setting that commands share, or all of one command. */
+  #readSettings([key, value, at]: readonly [string, Node, number]): void {
+    const { shared, sections } = this.#names;
+    const option = shared.get(key);
+    const section = sections.get(key);
+    if (option !== undefined) this.#settings.set(key, this.#setting(value, option));
+    else if (section !== undefined) this.#section(key, value, section);
+    else {
+      const known = ["aliases", "relays", ...shared.keys(), ...sections.keys()];
+      throw this.#json.error(at, unknownKey(key, known));
+    }
   }
 
   #section(name: string, node: Node, options: ReadonlyMap<string, KnownOption>): void {
     for (const [key, value, at] of this.#properties(node, `"${name}"`)) {
       const option = options.get(key);
       if (option === undefined) {
-        throw this.error(at, `in "${name}": ${unknownKey(key, [...options.keys()])}`);
+        throw this.#json.error(at, `in "${name}": ${unknownKey(key, [...options.keys()])}`);
       }
       this.#settings.set(`${name}.${key}`, this.#setting(value, option, name));
     }
@@ -173,24 +155,26 @@ class Reader {
   #setting(node: Node, option: KnownOption, section?: string): ConfigEntry<SettingValue> {
     const entry = this.#typed(node, option);
     const problem = problemOfValue(option, wordsOf(option, entry.value), section);
-    if (problem !== undefined) throw this.error(node.offset, `"${keyOf(option)}": ${problem}`);
+    if (problem !== undefined) {
+      throw this.#json.error(node.offset, `"${keyOf(option)}": ${problem}`);
+    }
     return entry;
   }
 
   /** A value of the JSON type that its option takes. */
   #typed(node: Node, option: KnownOption): ConfigEntry<SettingValue> {
-    const at = this.#place(node.offset);
+    const at = this.#json.place(node.offset);
     const name = `"${keyOf(option)}"`;
     if (option.metavar === undefined) {
       if (typeof node.value !== "boolean") {
-        throw this.error(node.offset, `${name} must be true or false`);
+        throw this.#json.error(node.offset, `${name} must be true or false`);
       }
       return { value: node.value, written: node.value, at };
     }
     if (option.isList) return this.#strings(node, name);
     if (typeof node.value === "number") return { value: node.value, written: node.value, at };
     if (node.type === "string") return this.#string(node, name);
-    throw this.error(node.offset, `${name} must be a text or a number`);
+    throw this.#json.error(node.offset, `${name} must be a text or a number`);
   }
 
   #aliases(node: Node): ConfigFile["aliases"] {
@@ -198,10 +182,10 @@ class Reader {
     for (const [name, value, at] of this.#properties(node, '"aliases"')) {
       const what = `the alias ${JSON.stringify(name)}`;
       if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/.test(name)) {
-        throw this.error(at, `${what} may only have letters, digits, "_", "." and "-"`);
+        throw this.#json.error(at, `${what} may only have letters, digits, "_", "." and "-"`);
       }
       if (/^([0-9a-f]{64}|(npub|nprofile|naddr|nsec)1.*)$/i.test(name)) {
-        throw this.error(at, `${what} looks like a key or an address`);
+        throw this.#json.error(at, `${what} looks like a key or an address`);
       }
       const entry = this.#string(value, what);
       // A name of NIP-05 is looked up when it is used.
@@ -214,7 +198,9 @@ class Reader {
   }
 
   #relays(node: Node): ConfigEntry<readonly string[]> {
-    if (node.type !== "array") throw this.error(node.offset, '"relays" must be a list of URLs');
+    if (node.type !== "array") {
+      throw this.#json.error(node.offset, '"relays" must be a list of URLs');
+    }
     const entry = this.#strings(node, '"relays"');
     const value = entry.value.map((url, index) =>
       this.#check(node.children?.[index] ?? node, '"relays"', () => normalizeRelayUrl(url))
@@ -228,30 +214,34 @@ class Reader {
     return {
       value: entries.map(({ value }) => value),
       written: entries.map(({ written }) => written),
-      at: this.#place(node.offset),
+      at: this.#json.place(node.offset),
     };
   }
 
   #string(node: Node, what: string): ConfigEntry<string> {
     const written: unknown = node.value;
-    if (typeof written !== "string") throw this.error(node.offset, `${what} must be a text`);
+    if (typeof written !== "string") throw this.#json.error(node.offset, `${what} must be a text`);
     const { env, layer } = this.#options;
     const value = this.#check(
       node,
       what,
-      () => expandVariables(written, { env, isTrusted: layer !== "project file" }),
+      () => expandConfigVariables(written, { env, isTrusted: layer !== "project file" }),
     );
-    return { value, written, at: this.#place(node.offset) };
+    return { value, written, at: this.#json.place(node.offset) };
   }
 
   /** The properties of an object: name, value, and where the name stands. */
   #properties(node: Node, what: string): readonly (readonly [string, Node, number])[] {
-    if (node.type !== "object") throw this.error(node.offset, `${what} must be a JSON object`);
+    if (node.type !== "object") {
+      throw this.#json.error(node.offset, `${what} must be a JSON object`);
+    }
     const seen = new Set<string>();
     return (node.children ?? []).flatMap(({ children: [name, value] = [] }) => {
       if (name === undefined || value === undefined) return [];
       const key = String(name.value);
-      if (seen.has(key)) throw this.error(name.offset, `${JSON.stringify(key)} is there twice`);
+      if (seen.has(key)) {
+        throw this.#json.error(name.offset, `${JSON.stringify(key)} is there twice`);
+      }
       seen.add(key);
       return [[key, value, name.offset] as const];
     });
@@ -261,13 +251,8 @@ class Reader {
     try {
       return read();
     } catch (error) {
-      throw this.error(node.offset, `${what}: ${textOf(error)}`, error);
+      throw this.#json.error(node.offset, `${what}: ${textOf(error)}`, error);
     }
-  }
-
-  #place(offset: number): string {
-    const before = this.#text.slice(0, offset).split("\n");
-    return `${this.#options.file}:${before.length}:${(before.at(-1) ?? "").length + 1}`;
   }
 }
 

@@ -12,7 +12,7 @@ import { loadConfig } from "./config.ts";
 import { DEFAULT_RELAYS } from "./default_relays.ts";
 import type { CliIo } from "./io.ts";
 import { loadOrCreateKey, type StoredKey } from "./key_store.ts";
-import type { NetworkArguments, ServerArguments } from "./options.ts";
+import type { NetworkArguments, RelayTimeoutArguments, ServerArguments } from "./options.ts";
 import { clientKeyFile } from "./paths.ts";
 import { type ResolvedServer, resolveServer } from "./server_address.ts";
 import { openWebSocket } from "./websocket.ts";
@@ -44,8 +44,22 @@ export interface ServerWaits {
 }
 
 /** How the command line connects to relays. */
-export function poolOptions({ connectTimeoutMs }: NetworkArguments): RelayPoolOptions {
+export function poolOptions(
+  { connectTimeoutMs }: Pick<NetworkArguments, "connectTimeoutMs">,
+): RelayPoolOptions {
   return { webSocket: openWebSocket, connectTimeoutMs, fetchRelayInfo };
+}
+
+/** The same for commands whose `--timeout` is about what relays answer. */
+export function askingPoolOptions(
+  { connectTimeoutMs, timeoutMs }:
+    & Pick<NetworkArguments, "connectTimeoutMs">
+    & RelayTimeoutArguments,
+): RelayPoolOptions {
+  return {
+    ...poolOptions({ connectTimeoutMs }),
+    ...(timeoutMs === undefined ? {} : { queryTimeoutMs: timeoutMs, publishTimeoutMs: timeoutMs }),
+  };
 }
 
 /** The key that visits servers: that of the command line or the environment, else the one that is kept. */

@@ -16,6 +16,11 @@ export interface DidYouMeanOptions {
    * @default {"nothing"}
    */
   readonly otherwise?: "list" | "nothing";
+  /**
+   * How many letters may differ.
+   * @default {3}
+   */
+  readonly maxDistance?: number;
 }
 
 /**
@@ -36,7 +41,10 @@ export function didYouMean(
     if (candidates.length === MAX_COMPARED) break;
     candidates.push(sanitizeLine(candidate, 100));
   }
-  const similar = findSimilar(sanitizeLine(name, 100), candidates, { maxSuggestions: 2 });
+  const similar = findSimilar(sanitizeLine(name, 100), candidates, {
+    maxSuggestions: 2,
+    maxDistance: options.maxDistance,
+  });
   if (similar.length > 0) {
     return `; did you mean ${similar.map((one) => JSON.stringify(one)).join(" or ")}?`;
   }

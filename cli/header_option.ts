@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "./exit_codes.ts";
-import { expand } from "./expand.ts";
+import { expandHostVariables } from "./host_variables.ts";
 import type { Environment } from "./io.ts";
 import { isHeader } from "./servers_file.ts";
 
@@ -35,7 +35,7 @@ function parseHeader(header: string, env: Environment): readonly [string, string
     );
   }
   try {
-    const value = expand(text, env);
+    const value = expandHostVariables(text, env);
     if (isHeader(name, value)) return [name, value];
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(`--header ${name} ${error.message}`);

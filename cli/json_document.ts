@@ -7,23 +7,72 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { InputError } from "../errors.ts";
 import { didYouMean } from "./did_you_mean.ts";
+import { readSmallFile } from "./text_file.ts";
 
 /** A larger file is nobody's configuration, bytes. */
 const MAX_BYTES = 1_048_576;
 
-/** A value in a JSON file, with where it stands. */
-export class JsonValue {
+/** The text of a JSON file, parsed, with where everything stands in it. */
+export class JsonText {
   /** The file. */
   readonly file: string;
+  /** What the text says. */
+  readonly root: Node;
   readonly #text: string;
+
+  /**
+   * @param text The text.
+   * @param file The file's path, for messages.
+   * @throws {InputError} CONFIG_INVALID when it is no JSON; the message says where.
+   */
+  constructor(text: string, file: string) {
+    this.file = file;
+    this.#text = text.startsWith("\ufeff") ? text.slice(1) : text;
+    const errors: ParseError[] = [];
+    let root: Node | undefined;
+    try {
+      root = parseTree(this.#text, errors, { allowTrailingComma: true });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error; // the parser recurses
+      throw this.error(0, "it is nested too deeply", error);
+    }
+    const [first] = errors;
+    if (first !== undefined) throw this.error(first.offset, describeError(first));
+    if (root === undefined) throw this.error(0, "it must hold one JSON object");
+    this.root = root;
+  }
+
+  /** Where something stands: `FILE:LINE:COLUMN`. */
+  place(offset: number): string {
+    const before = this.#text.slice(0, offset).split("\n");
+    return `${this.file}:${before.length}:${(before.at(-1) ?? "").length + 1}`;
+  }
+
+  /** An error that says where. */
+  error(offset: number, what: string, cause?: unknown): InputError {
+    return new InputError("CONFIG_INVALID", `${this.place(offset)}: ${what}`, { cause });
+  }
+}
+
+/** A value in a JSON file, with where it stands. */
+export class JsonValue {
+  readonly #text: JsonText;
   readonly #node: Node;
   readonly #path: string;
 
-  constructor(file: string, at: { readonly text: string; readonly node: Node; path: string }) {
-    this.file = file;
-    this.#text = at.text;
+  /**
+   * @param text The text that it stands in.
+   * @param at Where.
+   */
+  constructor(text: JsonText, at: { readonly node: Node; readonly path: string }) {
+    this.#text = text;
     this.#node = at.node;
     this.#path = at.path;
+  }
+
+  /** The file. */
+  get file(): string {
+    return this.#text.file;
   }
 
   /** What the file calls it, such as `mcpServers.files.args[0]`. */
@@ -39,7 +88,7 @@ export class JsonValue {
   /** An error that says where the value stands. */
   error(what: string): InputError {
     const where = this.#path === "" ? "" : `${this.#path} `;
-    return problemAt(this.file, this.#text, { offset: this.#node.offset, what: `${where}${what}` });
+    return this.#text.error(this.#node.offset, `${where}${what}`);
   }
 
   /**
@@ -103,7 +152,7 @@ export class JsonValue {
   }
 
   #child(node: Node, path: string): JsonValue {
-    return new JsonValue(this.file, { text: this.#text, node, path });
+    return new JsonValue(this.#text, { node, path });
   }
 }
 
@@ -115,15 +164,8 @@ export class JsonValue {
  * @throws {InputError} CONFIG_INVALID when it is no JSON; the message says where.
  */
 export function parseJson(text: string, file: string): JsonValue {
-  const errors: ParseError[] = [];
-  const plain = text.startsWith("\ufeff") ? text.slice(1) : text;
-  const node = parseTree(plain, errors, { allowTrailingComma: true });
-  const [first] = errors;
-  if (first !== undefined || node === undefined) {
-    const what = first === undefined ? "is empty" : describeError(first);
-    throw problemAt(file, plain, { offset: first?.offset ?? 0, what });
-  }
-  return new JsonValue(file, { text: plain, node, path: "" });
+  const json = new JsonText(text, file);
+  return new JsonValue(json, { node: json.root, path: "" });
 }
 
 /**
@@ -134,10 +176,7 @@ export function parseJson(text: string, file: string): JsonValue {
 export async function readJsonFile(file: string): Promise<JsonValue> {
   let text: string;
   try {
-    if ((await Deno.stat(file)).size > MAX_BYTES) {
-      throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-    }
-    text = await Deno.readTextFile(file);
+    text = await readSmallFile(file, { maxBytes: MAX_BYTES });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InputError("CONFIG_INVALID", `the file ${file} can't be read: ${reason}`, { cause });
@@ -147,15 +186,5 @@ export async function readJsonFile(file: string): Promise<JsonValue> {
 
 function describeError({ error }: ParseError): string {
   const words = printParseErrorCode(error).replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
-  return `this is no JSON: ${words}`;
-}
-
-function problemAt(
-  file: string,
-  text: string,
-  { offset, what }: { readonly offset: number; readonly what: string },
-): InputError {
-  const before = text.slice(0, offset).split("\n");
-  const column = (before.at(-1) ?? "").length + 1;
-  return new InputError("CONFIG_INVALID", `${file}:${before.length}:${column}: ${what}`);
+  return `this is not JSON: ${words}`;
 }

@@ -5,6 +5,7 @@
  */
 import { helpPage } from "./help_pages.ts";
 import { Interrupt, type TextSink } from "./io.ts";
+import { VERSION } from "./version.ts";
 
 function sink(stream: typeof Deno.stdout | typeof Deno.stderr): TextSink {
   const encoder = new TextEncoder();
@@ -28,16 +29,22 @@ async function ask(question: string): Promise<string> {
   return await promptSecret(question, { terminal: Deno.stdin, shown: sink(Deno.stderr) });
 }
 
+/** What can be said without the rest of the program; `undefined` when the command line asks for more. */
+function readyAnswer(args: readonly string[]): string | undefined {
+  if (args.length === 1 && args[0] === "--version") return `${VERSION}\n`;
+  return helpPage(args, Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR"));
+}
+
 /** Loads the rest of the program. Deno reads all that a literal specifier leads to, also for who only asks for help. */
 async function loadCli(): Promise<typeof import("./app.ts")> {
-  return await import(new URL("./app.ts", import.meta.url).href);
+  const ending = import.meta.url.slice(import.meta.url.lastIndexOf(".")); // `.js` in the executable
+  return await import(new URL(`./app${ending}`, import.meta.url).href);
 }
 
 if (import.meta.main) {
-  const colours = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
-  const page = helpPage(Deno.args, colours);
-  if (page !== undefined) {
-    await sink(Deno.stdout).write(page);
+  const answer = readyAnswer(Deno.args);
+  if (answer !== undefined) {
+    await sink(Deno.stdout).write(answer);
     Deno.exit(0);
   }
   const stop = new AbortController();

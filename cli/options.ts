@@ -4,10 +4,11 @@
  * @module
  */
 import { object } from "@optique/core/constructs";
-import { message } from "@optique/core/message";
+import { type Message, message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { choice, float, string, type ValueParser } from "@optique/core/valueparser";
+import { string, type ValueParser } from "@optique/core/valueparser";
+import { oneOf } from "./one_of.ts";
 import type { Format } from "./output.ts";
 
 /** How much is logged on standard error. */
@@ -19,6 +20,8 @@ export interface OutputArguments {
   readonly format: Format;
   /** How much is logged. */
   readonly logLevel: LogLevel;
+  /** Whether nothing goes to standard error. */
+  readonly quiet: boolean;
   /** The configuration file to read in the place of others. */
   readonly config?: string;
   /** Whether to show the settings instead of running. */
@@ -49,21 +52,34 @@ export interface ServerArguments {
   readonly timeoutMs: number;
 }
 
+/** Options of commands that ask relays and no server. */
+export interface RelayTimeoutArguments {
+  /** How long relays may take to answer, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
 /** The options of {@linkcode OutputArguments}. */
 export function outputOptions() {
   return object("Output", {
     format: withDefault(
-      option("--format", choice(["text", "json", "jsonl"], { metavar: "FORMAT" }), {
+      option("--format", oneOf(["text", "json", "jsonl"], { metavar: "FORMAT" }), {
         description:
           message`How results and errors are printed: text, json, or jsonl (one JSON value a line).`,
       }),
       "text",
     ),
     logLevel: withDefault(
-      option("--log-level", choice(["debug", "info", "warning", "error"], { metavar: "LEVEL" }), {
+      option("--log-level", oneOf(["debug", "info", "warning", "error"], { metavar: "LEVEL" }), {
         description: message`How much is logged on standard error.`,
       }),
       "warning",
+    ),
+    quiet: withDefault(
+      flag("--quiet", {
+        description:
+          message`Write nothing to standard error, no errors either. The exit code still tells.`,
+      }),
+      false,
     ),
     config: optional(option("--config", string({ metavar: "FILE" }), {
       description:
@@ -91,13 +107,13 @@ export function networkOptions() {
     })),
     passwordFile: optional(passwordFileOption()),
     encryption: withDefault(
-      option("--encryption", choice(["optional", "required", "disabled"], { metavar: "MODE" }), {
+      option("--encryption", oneOf(["optional", "required", "disabled"], { metavar: "MODE" }), {
         description: message`Whether messages are encrypted: optional, required or disabled.`,
       }),
       "optional",
     ),
     giftWrap: withDefault(
-      option("--gift-wrap", choice(["optional", "ephemeral", "persistent"], { metavar: "MODE" }), {
+      option("--gift-wrap", oneOf(["optional", "ephemeral", "persistent"], { metavar: "MODE" }), {
         description:
           message`Which gift wraps carry encrypted messages: optional (both), ephemeral (not stored by relays) or persistent.`,
       }),
@@ -133,24 +149,66 @@ export function serverOptions(
       false,
     ),
     timeoutMs: withDefault(
-      option("--timeout", seconds(), {
-        description: message`How long to wait for an answer of the server.`,
-      }),
+      timeoutOption(message`How long to wait for an answer of the server.`),
       timeout.defaultMs,
     ),
   });
 }
 
-/** A time in seconds, parsed to milliseconds. */
+/** How long answers may take: the option of every command that asks and ends. */
+export function timeoutOption(description: Message) {
+  return option("--timeout", seconds(), { description });
+}
+
+/** The options of {@linkcode RelayTimeoutArguments}. */
+export function relayTimeoutOptions() {
+  return object("Relays", {
+    timeoutMs: optional(
+      timeoutOption(
+        message`How long relays may take to answer. Default: 5 to what is read, 10 to what is published.`,
+      ),
+    ),
+  });
+}
+
+/** Variables and folder of a process that a command starts. */
+export function childOptions() {
+  return {
+    env: multiple(option("--env", string({ metavar: "NAME=VALUE" }), {
+      description:
+        message`A variable of the server's environment; NAME alone passes on ours. May be given several times.`,
+    })),
+    cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
+      description: message`The server's working directory.`,
+    })),
+  };
+}
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ["s", 1_000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+
+/** A time in milliseconds: `90`, `90s`, `15m`, `12h`, `30d`; seconds without a unit. `undefined` for anything else. */
+export function parseTime(text: string): number | undefined {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)([smhd])?$/.exec(text) ?? [];
+  return number === undefined ? undefined : Math.round(Number(number) * (UNITS.get(unit) ?? 0));
+}
+
+/** A time of up to a day, parsed to milliseconds: see {@linkcode parseTime}. */
 export function seconds(): ValueParser<"sync", number> {
-  const inner = float({ metavar: "SECONDS", min: 0.001, max: 86_400 });
   return {
     mode: "sync",
     metavar: "SECONDS",
     placeholder: 1_000,
     parse: (input) => {
-      const result = inner.parse(input);
-      return result.success ? { success: true, value: Math.round(result.value * 1000) } : result;
+      const value = parseTime(input);
+      return value !== undefined && value >= 1 && value <= 86_400_000 ? { success: true, value } : {
+        success: false,
+        error: message`${input} is no time from 0.001 to 86400 seconds; write 90, 90s or 15m.`,
+      };
     },
     format: (value) => String(value / 1000),
   };

@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import type { Environment } from "./io.ts";
 
+/** The variable with which nothing is kept for completions: `off`. */
+const CACHE_VARIABLE = "CVM_COMPLETE_CACHE";
+
 /**
  * The folder of the configuration, the keys and what gateways have run:
  * `$XDG_CONFIG_HOME/cvm`, else `~/.config/cvm`, on Windows `%APPDATA%\cvm`.
@@ -49,6 +52,21 @@ export function replayFile(publicKey: string, env: Environment): string | undefi
   return folder === undefined ? undefined : join(folder, "replay", `${publicKey}.db`);
 }
 
+/**
+ * The file of what servers have been seen to offer, for completions: in `$XDG_CACHE_HOME/cvm`, else
+ * `~/.cache/cvm`, on Windows `%LOCALAPPDATA%\\cvm`; `undefined` when the environment does not say
+ * where that would be, or that there is to be none.
+ */
+export function namesFile(env: Environment): string | undefined {
+  if (/^(off|no|false|0)$/i.test(env.get(CACHE_VARIABLE) ?? "")) return undefined;
+  const cache = env.get("XDG_CACHE_HOME");
+  if (cache) return join(cache, "cvm", "names.json");
+  const local = env.get("LOCALAPPDATA");
+  if (Deno.build.os === "windows" && local) return join(local, "cvm", "names.json");
+  const home = env.get("HOME");
+  return home ? join(home, ".cache", "cvm", "names.json") : undefined;
+}
+
 /** The configuration file of a project, in its folder. */
 export const PROJECT_FILE = "cvm.json";
 
@@ -82,6 +100,22 @@ export async function entryKeyFile(
 ): Promise<string> {
   const identity = [await Deno.realPath(file), name];
   return await keyFile("server", { slug: slugOf([name]), identity, env });
+}
+
+/**
+ * The file of the key of all servers of a file that are one server to clients.
+ *
+ * @param file The file of servers.
+ * @param env The environment.
+ */
+export async function serversKeyFile(file: string, env: Environment): Promise<string> {
+  const path = await Deno.realPath(file);
+  return await keyFile("servers", { slug: nameOfServersFile(path), identity: [path], env });
+}
+
+/** What a file of servers is called, without its ending. */
+export function nameOfServersFile(file: string): string {
+  return slugOf([file.replace(/\.jsonc?$/i, "")]);
 }
 
 async function keyFile(

@@ -23,6 +23,8 @@ export interface ResolvedServer {
   readonly hints: readonly string[];
   /** An address that carries both, for the client transport. */
   readonly address: string;
+  /** The name of NIP-05 by which it was found, in lower case. */
+  readonly name?: string;
 }
 
 /** Options of {@linkcode resolveServer}. */
@@ -103,7 +105,7 @@ async function lookUp(name: string, options: ResolveOptions): Promise<ResolvedSe
   const { pubkey } = parseServerAddress(publicKey);
   const relays = isObject(answer) && isObject(answer.relays) ? answer.relays[pubkey] : undefined;
   const hints = Array.isArray(relays) ? relays.filter((url) => typeof url === "string") : [];
-  return resolved(pubkey, hints);
+  return { ...resolved(pubkey, hints), name: name.toLowerCase() };
 }
 
 async function fetchJson(url: string, options: ResolveOptions): Promise<unknown> {

@@ -7,7 +7,8 @@
 import { dirname, resolve } from "node:path";
 import { parsePublicKey } from "../crypto/keys.ts";
 import { InputError } from "../errors.ts";
-import { expand } from "./expand.ts";
+import { canBeginToolName } from "../transport/combine/combined.ts";
+import { expandHostVariables } from "./host_variables.ts";
 import type { Environment } from "./io.ts";
 import { type JsonValue, readJsonFile } from "./json_document.ts";
 import { findSimilar } from "@optique/core/suggestion";
@@ -49,12 +50,18 @@ const OWN: readonly string[] = [
   "about",
   "website",
   "picture",
+  "profile",
+  "commonSchemas",
+  "categories",
   "announce",
   "perClient",
   "allow",
   "tools",
   "denyTools",
 ];
+
+/** Those that say something of an entry's key. */
+const OF_OWN_KEY: readonly string[] = OWN.filter((name) => !/tools$/i.test(name));
 
 /** A process that speaks MCP over stdio. */
 export interface ProcessTarget {
@@ -90,6 +97,12 @@ export interface EntrySettings {
   readonly website?: string;
   /** Its picture. */
   readonly picture?: string;
+  /** The file of its profile. */
+  readonly profile?: string;
+  /** The tools that implement a common schema. */
+  readonly commonSchemas?: readonly string[];
+  /** What those are good for. */
+  readonly categories?: readonly string[];
   /** Whether it is announced. */
   readonly announce?: boolean;
   /** Whether each client gets a server of its own. */
@@ -124,13 +137,26 @@ export interface ServersFile {
   readonly disabled: readonly string[];
 }
 
+/** What is to become of a file of servers. */
+export interface ServersFileOptions {
+  /**
+   * Whether all of them are one server to clients.
+   * @default {false}
+   */
+  readonly isOneKey?: boolean;
+}
+
 /**
  * Reads a file of servers. An entry that can't be used is told of and stands in
  * nobody's way.
  *
  * @throws {InputError} CONFIG_INVALID when the file can't be read, is no JSON, or has no servers.
  */
-export async function readServersFile(file: string, env: Environment): Promise<ServersFile> {
+export async function readServersFile(
+  file: string,
+  env: Environment,
+  { isOneKey = false }: ServersFileOptions = {},
+): Promise<ServersFile> {
   const root = (await readJsonFile(file)).fields();
   const found = ROOTS.flatMap((name) => root.get(name) ?? []);
   const [servers, second] = found;
@@ -148,13 +174,29 @@ export async function readServersFile(file: string, env: Environment): Promise<S
   for (const [name, value] of servers.fields()) {
     try {
       if (value.fields().get("disabled")?.flag() === true) disabled.push(name);
-      else entries.push(readEntry(name, value, env));
+      else {
+        if (isOneKey) checkForOneKey(name, value);
+        entries.push(readEntry(name, value, env));
+      }
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       problems.push({ name, error });
     }
   }
   return { file, entries, problems, disabled };
+}
+
+/** An entry that is one server with others has a name that its tools can begin with, and no key. */
+function checkForOneKey(name: string, value: JsonValue): void {
+  if (!canBeginToolName(name)) {
+    throw value.error(
+      'needs another name with --one-key, since its tools begin with it: up to 32 letters, digits, "-" and single "_"',
+    );
+  }
+  for (const [setting, field] of value.fields().get("cvm")?.fields() ?? []) {
+    if (!OF_OWN_KEY.includes(setting)) continue;
+    throw field.error("is about a key of its own; with --one-key all servers have one");
+  }
 }
 
 function readEntry(name: string, value: JsonValue, env: Environment): ServerEntry {
@@ -170,6 +212,9 @@ function readEntry(name: string, value: JsonValue, env: Environment): ServerEntr
     about: own.get("about")?.text(),
     website: own.get("website")?.text(),
     picture: own.get("picture")?.text(),
+    profile: read.path(own.get("profile")),
+    commonSchemas: read.texts(own.get("commonSchemas")),
+    categories: read.texts(own.get("categories")),
     announce: own.get("announce")?.flag(),
     perClient: own.get("perClient")?.flag(),
     allow: read.keys(own.get("allow")),
@@ -238,7 +283,7 @@ class Reader {
 
   text(value: JsonValue): string {
     try {
-      return expand(value.text(), this.#env);
+      return expandHostVariables(value.text(), this.#env);
     } catch (error) {
       if (error instanceof RangeError) throw value.error(error.message);
       throw error;

@@ -9,6 +9,8 @@ import { networkOptions, outputOptions, serverOptions } from "./options.ts";
 
 /** Options that say what one run does, and not how `cvm` works. */
 const OF_ONE_RUN: ReadonlySet<string> = new Set([
+  "--answer",
+  "--calls",
   "--check",
   "--config",
   "--delete-announcement",
@@ -17,6 +19,7 @@ const OF_ONE_RUN: ReadonlySet<string> = new Set([
   "--force",
   "--from",
   "--full",
+  "--in-flight",
   "--install",
   "--install-file",
   "--json",
@@ -25,6 +28,7 @@ const OF_ONE_RUN: ReadonlySet<string> = new Set([
   "--print-config",
   "--project",
   "--record",
+  "--seconds",
   "--secret",
   "--stdio",
   "--with-key",

@@ -23,28 +23,44 @@ export interface ChoiceErrors {
 
 /**
  * Messages for a choice between commands: an unknown option is compared with
- * the options of all of them, and an unknown command with their names.
+ * those of the command that is meant, and an unknown word with the names of
+ * commands.
  *
  * @param commands The commands.
+ * @param args The command line; without it, any of the commands may be meant.
  */
-export function choiceErrors(commands: readonly HasUsage[]): ChoiceErrors {
-  const names = (extract: (usage: Usage) => Set<string>) =>
-    commands.map(({ usage }) => [...extract(usage)]);
-  const commandNames = names(extractCommandNames);
-  // The names after the first belong to subcommands.
-  const ownNames = commandNames.flatMap((all) => all.slice(0, 1));
+export function choiceErrors(
+  commands: readonly HasUsage[],
+  args: readonly string[] = [],
+): ChoiceErrors {
+  const known = commands.map(({ usage }) => {
+    // The names after the first belong to subcommands.
+    const [name = "", ...subcommands] = extractCommandNames(usage);
+    return { name, subcommands, options: [...extractOptionNames(usage)] };
+  });
+  const meant = known.find(({ name }) => name === args[0]);
+  const names = known.map(({ name }) => name);
   return {
-    noMatch: [text(`Say what to do: ${ownNames.join(", ")}; or --help.`)],
+    noMatch: [text(`Say what to do: ${names.join(", ")}; or --help.`)],
     unexpectedInput: (word) => {
-      const isOption = word.startsWith("-");
+      if (!word.startsWith("-")) {
+        const words = meant === undefined ? names : meant.subcommands;
+        return withSuggestion(message`Unexpected word: ${word}.`, word, words);
+      }
       // What stands behind an option that does not exist may be a secret: it is not repeated.
-      const token = isOption ? word.split("=")[0] ?? word : word;
-      const known = isOption ? names(extractOptionNames) : commandNames;
-      const similar = createSuggestionMessage(findSimilar(token, new Set(known.flat())));
-      const base = isOption
-        ? message`Unexpected option: ${optionName(token)}.`
-        : message`Unexpected word: ${token}.`;
-      return similar.length > 0 ? [...base, text(" "), ...similar] : base;
+      const option = word.split("=")[0] ?? word;
+      const others = known.filter(({ options }) => options.includes(option));
+      const base = message`Unexpected option: ${optionName(option)}.`;
+      if (others.length > 0 && others.length < known.length) {
+        const owners = others.map(({ name }) => name).join(", ");
+        return [...base, text(` It is one of: ${owners}.`)];
+      }
+      return withSuggestion(base, option, (meant ? [meant] : known).flatMap((one) => one.options));
     },
   };
+}
+
+function withSuggestion(base: Message, word: string, known: readonly string[]): Message {
+  const similar = findSimilar(word, new Set(known), { maxSuggestions: 2 });
+  return similar.length > 0 ? [...base, text(" "), ...createSuggestionMessage(similar)] : base;
 }

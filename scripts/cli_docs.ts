@@ -31,7 +31,7 @@ async function pageOf(words: readonly string[], isTerminal: boolean): Promise<st
 
 const commands = knownCommands().map(({ path }) => path.join(" "));
 const groups = commands.flatMap((name) => name.includes(" ") ? [name.split(" ")[0] ?? ""] : []);
-const names = [...new Set(["", ...groups, ...commands])].sort();
+const names = [...new Set(["", ...groups, ...commands])];
 const pages: Record<string, { readonly plain: string; readonly coloured: string }> = {};
 for (const name of names) {
   const words = name.split(" ").filter((word) => word !== "");

@@ -20,6 +20,11 @@ export type { GatewayStatus } from "./gateway/_status.ts";
 export { filterTools, isToolOffered, type ToolFilterOptions } from "./tool_filter.ts";
 export type { CrashLoopOptions } from "./gateway/_crash_loop.ts";
 export type { OpenUpstream, RestartOptions } from "./gateway/_upstream.ts";
+export {
+  combineUpstreams,
+  type CombineUpstreamsOptions,
+  type MemberStatus,
+} from "./gateway/combined_upstreams.ts";
 
 const logger = getLogger(["cvm", "gateway"]);
 

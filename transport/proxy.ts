@@ -16,7 +16,7 @@ import {
   isResponse,
 } from "./wire/message.ts";
 
-export { type CombineOptions, combineServers } from "./proxy/combined.ts";
+export { type CombineOptions, combineServers } from "./combine/combined.ts";
 export { filterTools, isToolOffered, type ToolFilterOptions } from "./tool_filter.ts";
 
 const logger = getLogger(["cvm", "proxy"]);

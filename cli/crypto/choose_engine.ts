@@ -8,6 +8,7 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { createPureEngine } from "../../crypto/pure_engine.ts";
 import { loadWasmEngine } from "../../crypto/wasm_engine.ts";
 import { CvmError, InputError } from "../../errors.ts";
+import { didYouMean } from "../did_you_mean.ts";
 import type { Environment } from "../io.ts";
 import { openNativeEngine } from "./native_engine.ts";
 import { nodeSymmetric } from "./node_symmetric.ts";
@@ -54,7 +55,12 @@ async function engineByName(name: string): Promise<ChosenEngine> {
     case "pure":
       return pure();
     default:
-      throw new InputError("CONFIG_INVALID", `${VARIABLE} is native, wasm or pure, not ${name}`);
+      throw new InputError(
+        "CONFIG_INVALID",
+        `${VARIABLE} is native, wasm or pure, not ${JSON.stringify(name)}${
+          didYouMean(name, ["native", "wasm", "pure"])
+        }`,
+      );
   }
 }
 

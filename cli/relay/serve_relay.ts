@@ -6,6 +6,7 @@
 import { CvmError } from "../../errors.ts";
 import { RelayEngine, type RelayEngineOptions } from "../../transport/testing/relay_engine.ts";
 import type { RelayClientConnection, RelayEndpoint } from "../../transport/testing/endpoint.ts";
+import { MemoryEventStore } from "../../transport/testing/memory_store.ts";
 import { SqliteEventStore } from "./sqlite_store.ts";
 
 /** How long clients have to answer the closing handshake, milliseconds. */
@@ -15,7 +16,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 export interface ServeRelayOptions extends
   Pick<
     RelayEngineOptions,
-    "limits" | "requireAuth" | "policy" | "verify" | "description" | "now"
+    "limits" | "requireAuth" | "offerAuth" | "policy" | "verify" | "description" | "now"
   > {
   /**
    * The TCP port; 0 lets the system choose.
@@ -29,6 +30,11 @@ export interface ServeRelayOptions extends
   readonly hostname?: string;
   /** The SQLite file that keeps events. Without it they are kept in memory. */
   readonly db?: string;
+  /**
+   * How many events are kept; the oldest go first.
+   * @default {1_000_000} in a file, 100,000 in memory
+   */
+  readonly maxEvents?: number;
   /**
    * The URL that clients know the relay by, where a proxy stands in front. What they authenticate
    * for (NIP-42) must name it.
@@ -75,16 +81,20 @@ export interface ServedRelay {
  * @param options Settings.
  * @returns The relay, once it listens.
  * @throws {CvmError} CONFIG_INVALID when it can't listen there or can't open `db`.
- * @throws {TypeError} When it listens on every address, wants authentication and has no `publicUrl`.
+ * @throws {TypeError} When it listens on every address, wants or offers authentication and has no `publicUrl`.
  */
 export async function serveRelay(options: ServeRelayOptions = {}): Promise<ServedRelay> {
-  const { hostname = "127.0.0.1", publicUrl, requireAuth = false } = options;
-  if (requireAuth !== false && publicUrl === undefined && isUnspecified(hostname)) {
+  const { hostname = "127.0.0.1", publicUrl, maxEvents } = options;
+  const { requireAuth = false, offerAuth = false } = options;
+  const isAuthUsed = requireAuth !== false || offerAuth;
+  if (isAuthUsed && publicUrl === undefined && isUnspecified(hostname)) {
     throw new TypeError(
       `A relay on ${hostname} does not know the URL that clients authenticate for; set publicUrl`,
     );
   }
-  const store = options.db === undefined ? undefined : await SqliteEventStore.open(options.db);
+  const store = options.db === undefined
+    ? new MemoryEventStore({ maxEvents })
+    : await SqliteEventStore.open(options.db, { maxEvents });
   const urls: string[] = [];
   const engine = new RelayEngine({ ...options, urls, store });
   const sockets = new RelaySockets(options.wrap?.(engine) ?? engine, options);
@@ -240,7 +250,8 @@ function closeSocket(socket: WebSocket, code: number, reason: string): void {
   if (socket.readyState === WebSocket.OPEN) socket.close(code === 1006 ? 1011 : code, reason);
 }
 
-function isUnspecified(hostname: string): boolean {
+/** Whether a relay listens on every address, and so does not know the one that clients use. */
+export function isUnspecified(hostname: string): boolean {
   return hostname === "0.0.0.0" || hostname === "::";
 }
 

@@ -5,6 +5,7 @@ import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { runCli } from "../../cli/app.ts";
 import { Interrupt } from "../../cli/io.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
+import { RelayFaults } from "../../transport/testing/mod.ts";
 import { ReplayFile } from "../../cli/replay_file.ts";
 import { formatNsec, generateKey, parseServerAddress, PrivateKeySigner } from "../../crypto/mod.ts";
 import { COMMON_SCHEMA, toolSchemaHash } from "../../transport/discovery/mod.ts";
@@ -104,6 +105,46 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
     );
   }
   assertEquals(wrong, []);
+});
+
+Deno.test("F30: with --quiet nothing goes to standard error, and the exit code tells", async () => {
+  await using folder = await temporaryFolder();
+  for (
+    const [args, code] of [
+      [["inspect", STRANGER, "--relay", NO_RELAY, "--quiet"], 4],
+      [["gateway", "--relay", NO_RELAY, "--quiet", "--", ...serverCommand()], 4],
+      [["review", STRANGER, "--relay", NO_RELAY, "--quiet"], 4],
+      [["keys", "show", "--key-file", folder.path, "--quiet"], 2],
+    ] as const
+  ) {
+    const result = await cvm(args, folder.path);
+    assertEquals([result.code, result.out, result.err], [code, "", ""], args.join(" "));
+  }
+});
+
+Deno.test("--timeout bounds what relays take to answer, of what is read and what is published", async () => {
+  await using folder = await temporaryFolder();
+  const setup: { faults?: RelayFaults } = {};
+  await using relay = await serveRelay({
+    wrap: (engine) => setup.faults = new RelayFaults(engine),
+  });
+  for (
+    const [args, fault, message] of [
+      [["review", STRANGER], { withholdEose: true }, "no EOSE came"],
+      [["announce", "show", STRANGER], { withholdEose: true }, "no EOSE came"],
+      [["announce", "publish", "--", ...serverCommand()], { withholdOk: true }, "no OK came"],
+    ] as const
+  ) {
+    setup.faults?.clear();
+    setup.faults?.set(fault);
+    const at = args.length - args.slice(2).length;
+    const options = ["--relay", relay.url, "--timeout", "0.1"];
+    const started = Date.now();
+    const result = await cvm([...args.slice(0, at), ...options, ...args.slice(at)], folder.path);
+    assert(result.code !== 0 && result.out === "", `${args.join(" ")}: ${result.code}`);
+    assertStringIncludes(result.err, message);
+    assert(Date.now() - started < 4_500, `${args.join(" ")} waited as long as by default`);
+  }
 });
 
 Deno.test("F30: with --format json an error is one JSON line on standard error", async () => {

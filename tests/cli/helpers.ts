@@ -53,7 +53,8 @@ export class TestIo implements CliIo {
   constructor(
     options: { env?: Record<string, string>; stdin?: string; fetch?: typeof fetch } = {},
   ) {
-    this.variables = options.env ?? {};
+    // What a test sees of servers is not for the completions of who runs it.
+    this.variables = { CVM_COMPLETE_CACHE: "off", ...options.env };
     this.fetch = options.fetch;
     this.stdin = new ReadableStream({
       start(controller) {

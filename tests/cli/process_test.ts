@@ -28,7 +28,7 @@ function start(args: readonly string[], folder: string, env: Record<string, stri
   const [command, ...rest] = PROGRAM;
   const child = new Deno.Command(command, {
     args: [...rest, ...args],
-    env: { XDG_CONFIG_HOME: folder, ...env },
+    env: { XDG_CONFIG_HOME: folder, CVM_COMPLETE_CACHE: "off", ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -285,4 +285,33 @@ Deno.test("the program shows help, settings and errors of the configuration, wit
   assertStringIncludes(broken.err, "cvm.json:1:14: ");
   const named = await run(["config", "show", "--format=json"], { CVM_CONFIG: "none.json" });
   assertEquals([named.code, JSON.parse(named.err).error.code], [2, "CONFIG_INVALID"]);
+});
+
+Deno.test("F28: cvm gateway --one-key lets its servers end with it, all of them", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const [command, ...args] = serverCommand();
+  const mcpServers = { one: { command, args }, two: { command, args } };
+  const file = `${folder.path}/servers.json`;
+  await Deno.writeTextFile(file, JSON.stringify({ mcpServers }));
+  const gateway = start(
+    ["gateway", "--relay", relay.url, "--servers", file, "--one-key"],
+    folder.path,
+  );
+  const nprofile = await until(() => /nprofile1[a-z0-9]+/.exec(gateway.seen.err)?.[0]);
+  const client = new Client({ name: "visitor", version: "1.0.0" });
+  await client.connect(
+    new NostrClientTransport({ signer: PrivateKeySigner.generate(), server: nprofile }),
+  );
+  const pids: number[] = [];
+  for (const name of ["one__pid", "two__pid"]) {
+    const { content } = await client.callTool({ name });
+    pids.push(Number((content as { text: string }[])[0]?.text));
+  }
+  await client.close();
+  assertEquals(pids.map(isAlive), [true, true]);
+  await gateway.endInput();
+  gateway.child.kill("SIGTERM");
+  assertEquals(await gateway.ended(), 0);
+  assertEquals(pids.map(isAlive), [false, false]);
 });

@@ -3,9 +3,18 @@
  *
  * @module
  */
-import type { UpstreamError } from "../../errors.ts";
+import { UpstreamError } from "../../errors.ts";
 import type { JsonRpcError, JsonRpcResult, RequestId } from "../types.ts";
+import { isObject } from "../wire/json.ts";
 import { errorResponse, INTERNAL_ERROR } from "../wire/message.ts";
+import type { Downtime } from "./_supervisor.ts";
+
+/** Lists that may have changed with a restart, by the capability that offers them. */
+const LISTS: Readonly<Record<string, string>> = {
+  tools: "notifications/tools/list_changed",
+  resources: "notifications/resources/list_changed",
+  prompts: "notifications/prompts/list_changed",
+};
 
 /** MCP versions whose messages a client of one understands from a server of a later one. */
 const VERSIONS = ["2024-10-07", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
@@ -28,6 +37,23 @@ export function downResponse(
     code: error.code,
     ...(retryInMs === undefined ? {} : { retryInMs: Math.max(0, Math.round(retryInMs)) }),
   });
+}
+
+/** The answer to a request while there is no MCP server. */
+export function downtimeResponse(
+  id: RequestId,
+  down: Downtime | undefined,
+  now: number,
+): JsonRpcError {
+  const error = down?.error ??
+    new UpstreamError("UPSTREAM_FAILED", "the MCP server is not running");
+  return downResponse(id, error, down?.retryAt && down.retryAt - now);
+}
+
+/** What clients are told when a server with this `initialize` result has come or gone. */
+export function listChanges({ capabilities }: JsonRpcResult["result"]): readonly string[] {
+  if (!isObject(capabilities)) return [];
+  return Object.entries(LISTS).flatMap(([name, method]) => name in capabilities ? [method] : []);
 }
 
 /**

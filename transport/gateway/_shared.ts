@@ -8,8 +8,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { UpstreamError } from "../../errors.ts";
-import { Backoff } from "../relay/backoff.ts";
+import type { UpstreamError } from "../../errors.ts";
 import { SessionHub } from "../session/hub.ts";
 import type { Session } from "../session/session.ts";
 import type { JsonRpcMessage, JsonRpcRequest, JsonRpcResult, RequestId } from "../types.ts";
@@ -20,27 +19,26 @@ import {
   isResponse,
   METHOD_NOT_FOUND,
 } from "../wire/message.ts";
-import { CrashLoop } from "./_crash_loop.ts";
-import { downResponse, emptyResult, initializeResultFor } from "./_answers.ts";
+import {
+  downResponse,
+  downtimeResponse,
+  emptyResult,
+  initializeResultFor,
+  listChanges,
+} from "./_answers.ts";
+import { Supervisor } from "./_supervisor.ts";
 import {
   GATEWAY_INITIALIZE_PARAMS,
   type OpenUpstream,
   OWN_ID_PREFIX,
   type RestartOptions,
-  Upstream,
+  type Upstream,
 } from "./_upstream.ts";
 
 const logger = getLogger(["cvm", "gateway"]);
 
 /** Notifications that concern the gateway's own connection, and end here. */
 const SWALLOWED = new Set(["notifications/initialized", "notifications/roots/list_changed"]);
-
-/** Lists of which clients are told after a restart, by the capability that offers them. */
-const LISTS: Readonly<Record<string, string>> = {
-  tools: "notifications/tools/list_changed",
-  resources: "notifications/resources/list_changed",
-  prompts: "notifications/prompts/list_changed",
-};
 
 /** Options of a {@linkcode SharedUpstream}. */
 export interface SharedUpstreamOptions {
@@ -69,22 +67,33 @@ export class SharedUpstream {
   /** The sessions that it serves. */
   readonly hub: SessionHub;
   readonly #options: SharedUpstreamOptions;
-  readonly #backoff: Backoff;
-  readonly #crashes: CrashLoop;
-  #upstream: Upstream | undefined;
+  readonly #supervisor: Supervisor;
   #initializeResult: JsonRpcResult["result"] = {};
-  #down: { readonly error: UpstreamError; readonly retryAt: number | undefined } | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #opening: { upstream?: Upstream; readonly done: Promise<void> } | undefined;
-  #upSince: number | undefined;
   #asked = 0;
-  #closed = false;
 
   /** @param options How to open the MCP server, and who is told of its state. */
   constructor(options: SharedUpstreamOptions) {
     this.#options = options;
-    this.#backoff = new Backoff(options.restart);
-    this.#crashes = new CrashLoop(options.restart);
+    const { open, restart, startTimeoutMs: timeoutMs, now } = options;
+    this.#supervisor = new Supervisor({
+      open,
+      restart,
+      now,
+      handshake: async (upstream) => {
+        this.#initializeResult = await upstream.handshake(GATEWAY_INITIALIZE_PARAMS, { timeoutMs });
+      },
+      onMessage: (message) => this.#fromUpstream(message),
+      onUp: () => this.#returned(),
+      onDown: (error, retryAt) => {
+        const waitMs = retryAt - now();
+        for (const id of this.hub.unanswered) this.#toSessions(downResponse(id, error, waitMs));
+        options.onDown(error, retryAt);
+      },
+      onFailed: (error) => {
+        for (const id of this.hub.unanswered) this.#toSessions(downResponse(id, error, undefined));
+        options.onFailed(error);
+      },
+    });
     this.hub = new SessionHub({
       maxSubscriptions: options.maxSubscriptions,
       onMessage: (message) => this.#fromSession(message),
@@ -98,7 +107,7 @@ export class SharedUpstream {
    * @throws {UpstreamError} UPSTREAM_FAILED when it can't be started, dies or stays silent.
    */
   async start(): Promise<void> {
-    await this.#open();
+    await this.#supervisor.start();
   }
 
   /** Serves one more client. */
@@ -110,101 +119,20 @@ export class SharedUpstream {
 
   /** Ends the MCP server. Idempotent. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#opening?.upstream?.close();
-    await this.#opening?.done;
-    await this.#upstream?.close();
+    await this.#supervisor.close();
   }
 
-  async #open(): Promise<void> {
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const opening: { upstream?: Upstream; readonly done: Promise<void> } = { done };
-    this.#opening = opening;
-    const { open, startTimeoutMs, now } = this.#options;
-    try {
-      const upstream = await Upstream.open(open, {
-        onMessage: (message) => this.#fromUpstream(message),
-        onDown: (error) => {
-          if (this.#upstream !== upstream) return;
-          this.#upstream = undefined;
-          this.#fail(error);
-        },
-        onError: (error) => logger.debug("the MCP server: {error}", { error }),
-      });
-      opening.upstream = upstream;
-      try {
-        if (this.#closed) throw new UpstreamError("UPSTREAM_FAILED", "the gateway was closed");
-        this.#initializeResult = await upstream.handshake(GATEWAY_INITIALIZE_PARAMS, {
-          timeoutMs: startTimeoutMs,
-        });
-        upstream.throwIfEnded();
-      } catch (error) {
-        await upstream.close();
-        throw error;
-      }
-      this.#upstream = upstream;
-      this.#down = undefined;
-      this.#upSince = now();
-    } finally {
-      this.#opening = undefined;
-      resolve();
-    }
+  get #upstream(): Upstream | undefined {
+    return this.#supervisor.upstream;
   }
 
-  async #reopen(): Promise<void> {
-    try {
-      await this.#open();
-    } catch (error) {
-      if (!this.#closed) this.#fail(error);
-      return;
-    }
-    if (this.#closed) return;
+  #returned(): void {
     this.#options.onUp();
     // The new process knows nothing of what the old one was told, and may offer something else.
     for (const uri of this.hub.subscriptions) this.#subscribe(uri);
-    const { capabilities } = this.#initializeResult;
-    for (const [capability, method] of Object.entries(LISTS)) {
-      if (typeof capabilities === "object" && capabilities !== null && capability in capabilities) {
-        this.#toSessions({ jsonrpc: "2.0", method });
-      }
+    for (const method of listChanges(this.#initializeResult)) {
+      this.#toSessions({ jsonrpc: "2.0", method });
     }
-  }
-
-  /** The MCP server is gone, or did not come: everyone who waits is told, and the next start is planned. */
-  #fail(cause: unknown): void {
-    if (this.#closed) return;
-    const error = cause instanceof UpstreamError
-      ? cause
-      : new UpstreamError("UPSTREAM_FAILED", `the MCP server failed: ${cause}`, { cause });
-    const now = this.#options.now();
-    if (this.#crashes.note(now)) return this.#giveUp(error);
-    const waitMs = this.#backoff.next(this.#upSince === undefined ? 0 : now - this.#upSince);
-    this.#upSince = undefined;
-    this.#down = { error, retryAt: now + waitMs };
-    // Not a warning: `status()` tells it to those who have to know.
-    logger.info("the MCP server is down, next start in {waitMs} ms: {reason}", {
-      waitMs: Math.round(waitMs),
-      reason: error.message,
-    });
-    this.#timer = setTimeout(() => void this.#reopen(), waitMs);
-    for (const id of this.hub.unanswered) this.#toSessions(downResponse(id, error, waitMs));
-    this.#options.onDown(error, now + waitMs);
-  }
-
-  /** It has died too often: who waits or asks is told, and nothing more is tried. */
-  #giveUp(last: UpstreamError): void {
-    const { maxDeaths, windowMs } = this.#crashes;
-    const error = new UpstreamError(
-      "UPSTREAM_FAILED",
-      `the MCP server has died ${maxDeaths} times within ${
-        Math.round(windowMs / 1000)
-      } s and is not started again; the last time: ${last.message}`,
-      { cause: last },
-    );
-    this.#down = { error, retryAt: undefined };
-    for (const id of this.hub.unanswered) this.#toSessions(downResponse(id, error, undefined));
-    this.#options.onFailed(error);
   }
 
   #fromSession(message: JsonRpcMessage): void {
@@ -231,10 +159,7 @@ export class SharedUpstream {
   }
 
   #whileDown(id: RequestId): JsonRpcMessage {
-    const error = this.#down?.error ??
-      new UpstreamError("UPSTREAM_FAILED", "the MCP server is not running");
-    const retryAt = this.#down?.retryAt;
-    return downResponse(id, error, retryAt && retryAt - this.#options.now());
+    return downtimeResponse(id, this.#supervisor.down, this.#options.now());
   }
 
   #fromUpstream(message: JsonRpcMessage): void {

@@ -103,9 +103,25 @@ export class Upstream {
     params: Readonly<Record<string, unknown>>,
     { timeoutMs }: { readonly timeoutMs: number },
   ): Promise<JsonRpcResult["result"]> {
+    const result = await this.initialize(params, { timeoutMs });
+    await this.#send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    return result;
+  }
+
+  /**
+   * Does the first half of the handshake: until `notifications/initialized` is sent, the server asks nothing.
+   *
+   * @param params The parameters of `initialize`.
+   * @param options `timeoutMs` bounds the wait for the answer.
+   * @returns The server's `initialize` result.
+   * @throws {UpstreamError} UPSTREAM_FAILED when the server dies, refuses or stays silent.
+   */
+  async initialize(
+    params: Readonly<Record<string, unknown>>,
+    { timeoutMs }: { readonly timeoutMs: number },
+  ): Promise<JsonRpcResult["result"]> {
     const result = await this.#askInitialize(params, timeoutMs);
     this.agree(result);
-    await this.#send({ jsonrpc: "2.0", method: "notifications/initialized" });
     return result;
   }
 

@@ -1,5 +1,6 @@
 import { isNostrEvent, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Filter } from "../relay/filter.ts";
+import { RateLimiter } from "../session/limits.ts";
 import { AUTH_KIND, findAuthProblem, findReadProblem, mayRead } from "./authentication.ts";
 import { parseClientMessage } from "./client_message.ts";
 import type { RelayClientConnection, RelaySubscription } from "./endpoint.ts";
@@ -36,11 +37,16 @@ export class Connection implements RelayClientConnection {
   readonly #context: ConnectionContext;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #pubkeys = new Set<string>();
+  readonly #rate: RateLimiter | undefined;
   #challenge: string | undefined;
   #closed = false;
 
   constructor(context: ConnectionContext) {
     this.#context = context;
+    const { maxEventsPerSecond } = context.limits;
+    if (maxEventsPerSecond < Infinity) {
+      this.#rate = new RateLimiter(maxEventsPerSecond, this.#now());
+    }
   }
 
   get pubkeys(): ReadonlySet<string> {
@@ -142,6 +148,9 @@ export class Connection implements RelayClientConnection {
   /** Why an event is refused, cheap reasons first; `undefined` when it is not. */
   #findProblem(event: NostrEvent): string | undefined {
     const { options, limits } = this.#context;
+    if (this.#rate?.take(this.#now()) === false) {
+      return `rate-limited: at most ${limits.maxEventsPerSecond} events a second`;
+    }
     if (options.requireAuth === true && this.#pubkeys.size === 0) {
       return "auth-required: this relay takes events only from clients that authenticate";
     }
@@ -229,8 +238,12 @@ export class Connection implements RelayClientConnection {
     this.#context.index.delete(subscription);
   }
 
+  #now(): number {
+    return (this.#context.options.now ?? Date.now)();
+  }
+
   #nowSeconds(): number {
-    return Math.floor((this.#context.options.now ?? Date.now)() / 1000);
+    return Math.floor(this.#now() / 1000);
   }
 }
 

@@ -10,6 +10,8 @@ export interface RelayLimits {
   readonly maxFrameBytes: number;
   /** The longest event as compact JSON, bytes. */
   readonly maxEventBytes: number;
+  /** Events from one connection each second; twice as many may come in a burst. */
+  readonly maxEventsPerSecond: number;
   /** Open subscriptions of one connection. */
   readonly maxSubscriptions: number;
   /** The longest subscription id, characters. */
@@ -34,6 +36,7 @@ export interface RelayLimits {
 export const DEFAULT_RELAY_LIMITS: RelayLimits = {
   maxFrameBytes: 131_072,
   maxEventBytes: 65_536,
+  maxEventsPerSecond: Infinity,
   maxSubscriptions: 200,
   maxSubscriptionIdLength: 64,
   maxFilters: 20,

@@ -45,6 +45,12 @@ export interface RelayEngineOptions {
    */
   readonly requireAuth?: RequireAuth;
   /**
+   * Whether clients are sent a challenge although nobody must authenticate, so that a policy can
+   * go by who they are.
+   * @default {false}
+   */
+  readonly offerAuth?: boolean;
+  /**
    * Whether an event's id and signature hold. `() => true` makes a relay that trusts.
    * @default `verifyEvent` of `@cvm/toolkit/crypto`
    */
@@ -141,7 +147,8 @@ export class RelayEngine implements RelayEndpoint {
     });
     this.#connections.add(connection);
     if (options.ignoreTagFilters !== undefined) this.#unsure.add(connection);
-    if ((this.#options.requireAuth ?? false) !== false) connection.challenge();
+    const { requireAuth = false, offerAuth = false } = this.#options;
+    if (requireAuth !== false || offerAuth) connection.challenge();
     return connection;
   }
 

@@ -6,14 +6,15 @@
 import { type NostrEvent, verifyEvent } from "../../../crypto/event.ts";
 import { formatNpub } from "../../../crypto/keys.ts";
 import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
-import type { RelayFailure } from "../../../errors.ts";
+import { RelayError, type RelayFailure } from "../../../errors.ts";
 import { withdrawEvents } from "../../../transport/discovery/deletion.ts";
 import { ANNOUNCEMENT_KINDS } from "../../../transport/discovery/public_server.ts";
 import { McpGateway } from "../../../transport/gateway.ts";
 import { RelayPool, type RelayPoolOptions } from "../../../transport/relay/pool.ts";
 import { MemoryRelay } from "../../../transport/testing/memory_relay.ts";
 import { PROFILE_KIND, RELAY_LIST_KIND } from "../../../transport/wire/kinds.ts";
-import { poolOptions } from "../../connection.ts";
+import { commonSchemasOf } from "../../announcement_options.ts";
+import { askingPoolOptions } from "../../connection.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
@@ -93,9 +94,12 @@ async function publish(
   await using gateway = await openGateway(args, io, {
     signer: key.signer,
     relays: await ownRelays(args, io),
-    pool: poolOptions(args),
+    pool: askingPoolOptions(args),
   });
   const { published = [], failures = [] } = gateway.announcement ?? {};
+  if (published.length === 0 && failures.length > 0) {
+    throw new RelayError("PUBLISH_REFUSED", "no relay took the announcement", failures);
+  }
   await report({ events: published, failures, pubkey: key.signer.pubkey }, output);
 }
 
@@ -123,10 +127,8 @@ async function openGateway(
     encryption,
     giftWrap,
     info: { name, about, website, picture },
-    announce: { relayList: args.relayList && await ownRelays(args, io) },
-    ...(args.commonSchema.length + args.category.length === 0
-      ? {}
-      : { commonSchemas: { tools: args.commonSchema, categories: args.category } }),
+    announce: { relayList: args.relayList !== false && await ownRelays(args, io) },
+    commonSchemas: commonSchemasOf(args),
     signal: io.signal,
   });
   await gateway.start();
@@ -136,7 +138,7 @@ async function openGateway(
 async function remove(args: AnnounceDeleteArguments, io: CliIo, output: Output): Promise<void> {
   const { signer } = await demandKey(args, io);
   await using pool = new RelayPool(await lookupRelays(args, await ownRelays(args, io), io), {
-    ...poolOptions(args),
+    ...askingPoolOptions(args),
     signer,
   });
   const kinds = [...ANNOUNCEMENT_KINDS, RELAY_LIST_KIND, ...(args.profile ? [PROFILE_KIND] : [])];

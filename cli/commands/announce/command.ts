@@ -5,43 +5,34 @@
  */
 import { merge, object, or } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { multiple, optional, withDefault } from "@optique/core/modifiers";
+import { optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
-import { argument, command, constant, flag, negatableFlag, option } from "@optique/core/primitives";
+import { argument, command, constant, flag, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
+import { type AnnouncementArguments, announcementFields } from "../../announcement_options.ts";
 import { wordsAfterDashes } from "../../double_dash.ts";
 import {
+  childOptions,
   type NetworkArguments,
   networkOptions,
   type OutputArguments,
   outputOptions,
+  type RelayTimeoutArguments,
+  relayTimeoutOptions,
 } from "../../options.ts";
 import { choiceErrors } from "../../suggestions.ts";
 
 /** What every subcommand of `cvm announce` is told. */
-export interface AnnounceCommonArguments extends NetworkArguments, OutputArguments {
+export interface AnnounceCommonArguments
+  extends RelayTimeoutArguments, NetworkArguments, OutputArguments {
   /** The command that starts the MCP server, or its URL; it also says which key is meant. */
   readonly target: readonly string[];
 }
 
 /** What was said on the command line of `cvm announce preview` and `publish`. */
-export interface AnnouncePublishArguments extends AnnounceCommonArguments {
+export interface AnnouncePublishArguments extends AnnounceCommonArguments, AnnouncementArguments {
   /** The command. */
   readonly command: "announce preview" | "announce publish";
-  /** The server's name. */
-  readonly name?: string;
-  /** What the server does. */
-  readonly about?: string;
-  /** The server's website. */
-  readonly website?: string;
-  /** The server's picture. */
-  readonly picture?: string;
-  /** Whether a list of the relays comes along. */
-  readonly relayList: boolean;
-  /** Categories of its tools. */
-  readonly category: readonly string[];
-  /** Tools that implement a common schema. */
-  readonly commonSchema: readonly string[];
   /** Variables of the process. */
   readonly env: readonly string[];
   /** The working directory of the process. */
@@ -145,42 +136,15 @@ export function announceCommand(): Parser<"sync", AnnounceArguments, unknown> {
 function commonOptions() {
   return merge(
     object("Target", { target: wordsAfterDashes() }),
+    relayTimeoutOptions(),
     networkOptions(),
     outputOptions(),
   );
 }
 
 function publishOptions() {
-  return object("Announcement", {
-    name: optional(option("--name", string({ metavar: "TEXT" }), {
-      description: message`The server's name.`,
-    })),
-    about: optional(option("--about", string({ metavar: "TEXT" }), {
-      description: message`What the server does.`,
-    })),
-    website: optional(option("--website", string({ metavar: "URL" }), {
-      description: message`The server's website.`,
-    })),
-    picture: optional(option("--picture", string({ metavar: "URL" }), {
-      description: message`The server's picture.`,
-    })),
-    relayList: withDefault(
-      negatableFlag({ positive: "--relay-list", negative: "--no-relay-list" }, {
-        description: message`Whether a list of the relays comes along.`,
-      }),
-      true,
-    ),
-    category: multiple(option("--category", string({ metavar: "NAME" }), {
-      description: message`What its tools with common schemas are good for (CEP-15).`,
-    })),
-    commonSchema: multiple(option("--common-schema", string({ metavar: "TOOL" }), {
-      description: message`A tool that implements a common schema (CEP-15).`,
-    })),
-    env: multiple(option("--env", string({ metavar: "NAME=VALUE" }), {
-      description: message`A variable for the server that is started.`,
-    })),
-    cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
-      description: message`The working directory of the server that is started.`,
-    })),
-  });
+  return merge(
+    object("MCP server", childOptions()),
+    object("Announcement", announcementFields()),
+  );
 }

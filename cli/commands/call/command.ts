@@ -7,14 +7,14 @@ import { merge, object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
-import { argument, command, constant, flag, option } from "@optique/core/primitives";
+import { argument, command, constant, flag } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import {
   type NetworkArguments,
   networkOptions,
   type OutputArguments,
   outputOptions,
-  seconds,
+  timeoutOption,
 } from "../../options.ts";
 import { callOptions } from "../inspect/command.ts";
 
@@ -66,9 +66,7 @@ export function callCommand(): Parser<"sync", CallCommandArguments, unknown> {
           false,
         ),
         timeoutMs: withDefault(
-          option("--timeout", seconds(), {
-            description: message`How long to wait for an answer of the server.`,
-          }),
+          timeoutOption(message`How long to wait for an answer of the server.`),
           60_000,
         ),
       }),

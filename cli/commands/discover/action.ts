@@ -11,13 +11,17 @@ import { ageText } from "../../ages.ts";
 import { poolOptions, visitorKey } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
 import { lookupRelays } from "../../lookup_relays.ts";
+import { openNameCache, type SeenServer } from "../../name_cache.ts";
 import { Output } from "../../output.ts";
 import { sanitizeLine, toSafeJson } from "../../sanitize.ts";
+import { announcedNames } from "../../server_names.ts";
 import type { DiscoverArguments } from "./command.ts";
-import { OnlineCheck, type Presence } from "./online_check.ts";
+import type { OnlineCheck, Presence } from "./online_check.ts";
 
 /** Names that a row of the table shows. */
 const MAX_NAMES = 8;
+/** Servers whose names are kept for completions. */
+const MAX_KEPT = 50;
 
 /** A server that was found, and whether it is there. */
 interface Found {
@@ -31,12 +35,20 @@ export async function runDiscover(args: DiscoverArguments, io: CliIo): Promise<v
   await using pool = new RelayPool(await lookupRelays(args, [], io), poolOptions(args));
   const check = args.online ? await openCheck(pool, args, io) : undefined;
   const found: Found[] = [];
+  const names = openNameCache(io.env);
+  const seen = new Map<string, SeenServer>();
   const streams = args.live || args.format === "jsonl";
   for await (const one of search(pool, check, args, io)) {
+    const { server: { pubkey: publicKey } } = one;
+    if (names !== undefined && !one.server.gone && seen.size < MAX_KEPT) {
+      const announced = announcedNames(one.server, names.maxNames);
+      seen.set(publicKey, { publicKey, names: announced, source: "announcement" });
+    }
     if (!streams) found.push(one);
     else if (args.format === "text") await io.stdout.write(`${rowOf(one, output)}\n`);
     else await io.stdout.write(toSafeJson(reportOf(one)) + "\n");
   }
+  await names?.add([...seen.values()]);
   io.signal.throwIfAborted();
   if (!streams) {
     await output.list(found.map(reportOf), () => found.map((one) => rowOf(one, output)).join("\n"));
@@ -63,6 +75,7 @@ async function openCheck(
   args: DiscoverArguments,
   io: CliIo,
 ): Promise<OnlineCheck> {
+  const { OnlineCheck } = await import("./online_check.ts"); // with an MCP client, which else is not needed
   const { signer } = await visitorKey(args, io);
   const { timeoutMs, encryption, giftWrap } = args;
   return new OnlineCheck({

@@ -8,12 +8,15 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { choice, float, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { float, integer, string, type ValueParser } from "@optique/core/valueparser";
+import { oneOf } from "../../one_of.ts";
 import {
   type NetworkArguments,
   networkOptions,
   type OutputArguments,
   outputOptions,
+  parseTime,
+  timeoutOption,
 } from "../../options.ts";
 
 /** What was said on the command line. */
@@ -66,7 +69,7 @@ export function discoverCommand(): Parser<"sync", DiscoverArguments, unknown> {
         capability: optional(
           option(
             "--capability",
-            choice(["tools", "resources", "prompts", "completions", "logging"], {
+            oneOf(["tools", "resources", "prompts", "completions", "logging"], {
               metavar: "NAME",
             }),
             { description: message`An MCP capability that it has.` },
@@ -124,9 +127,7 @@ export function discoverCommand(): Parser<"sync", DiscoverArguments, unknown> {
           1_000,
         ),
         timeoutMs: withDefault(
-          option("--timeout", age(), {
-            description: message`How long to wait for slow relays, and for each ping: 5s, 1m.`,
-          }),
+          timeoutOption(message`How long to wait for slow relays, and for each ping.`),
           5_000,
         ),
       }),
@@ -155,13 +156,6 @@ function hash(): ValueParser<"sync", string> {
   };
 }
 
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ["s", 1_000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-  ["d", 86_400_000],
-]);
-
 /** A length of time with a unit, parsed to milliseconds; seconds without one. */
 function age(): ValueParser<"sync", number> {
   return {
@@ -169,10 +163,9 @@ function age(): ValueParser<"sync", number> {
     metavar: "TIME",
     placeholder: 1_000,
     parse: (input) => {
-      const [, number = "", unit = "s"] = /^(\d+(?:\.\d+)?)([smhd])?$/.exec(input) ?? [];
-      const value = Number(number) * (UNITS.get(unit) ?? 0);
-      return number !== "" && value >= 1
-        ? { success: true, value: Math.round(value) }
+      const value = parseTime(input);
+      return value !== undefined && value >= 1
+        ? { success: true, value }
         : { success: false, error: message`${input} is no time; write 90s, 15m, 12h or 30d.` };
     },
     format: (value) => `${value / 1000}s`,

@@ -13,15 +13,21 @@ const LOOK_MS = 250;
 /**
  * Ready is a gateway that has a server, and each of whose servers works and
  * listens on a relay at least. One that was given up is told of and does not
- * count, so that it does not take the others with it.
+ * count, so that it does not take the others with it. Of several under one key
+ * the same holds for each; where each client has its own, they are only told of.
  */
 export async function readinessOf(units: readonly GatewayUnit[]): Promise<Readiness> {
   const servers = await Promise.all(units.map(async (unit) => ({
     server: unit.plan.label,
     state: unit.status.state,
     relays: await hasRelay(unit),
+    ...(unit.members === undefined ? {} : { servers: unit.members }),
   })));
-  const counted = servers.filter(({ state }) => state !== "failed");
+  const counted = units.flatMap((unit, index) => {
+    const { state, relays } = servers[index]!;
+    const members = unit.plan.perClient ? [] : unit.members ?? [];
+    return [{ state, relays }, ...members.map(({ state }) => ({ state, relays }))];
+  }).filter(({ state }) => state !== "failed");
   const ready = counted.length > 0 &&
     counted.every(({ state, relays }) => state === "up" && relays);
   return { ready, details: { servers } };

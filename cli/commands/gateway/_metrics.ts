@@ -1,7 +1,8 @@
 /**
  * What a gateway does, in numbers. Labels are few: a server's short name, the
  * methods that MCP has, outcomes, relays of the configuration; never a key, and
- * nothing that a client made up.
+ * nothing that a client made up. Servers under one key are each a `server` of
+ * their own where it is about the program, and one where it is about requests.
  *
  * @module
  */
@@ -75,14 +76,16 @@ export class GatewayMetrics {
     this.#read(
       "cvm_sessions",
       "Clients that have a session.",
-      units,
-      ({ status }) => status.sessions,
+      () => units().map(({ plan, status }) => [plan.label, status.sessions]),
     );
     this.#read(
       "cvm_upstream_up",
       "Whether the MCP server works.",
-      units,
-      ({ status }) => status.state === "up" || status.state === "draining" ? 1 : 0,
+      () =>
+        units().flatMap(programsOf).map(({ server, state }) => [
+          server,
+          state === "up" || state === "draining" ? 1 : 0,
+        ]),
     );
     this.#countRestarts(units);
     this.#readRelays(units);
@@ -111,8 +114,7 @@ export class GatewayMetrics {
   #read(
     name: string,
     help: string,
-    units: () => readonly GatewayUnit[],
-    value: (unit: GatewayUnit) => number,
+    values: () => readonly (readonly [server: string, value: number])[],
   ): void {
     new Gauge({
       name,
@@ -120,7 +122,7 @@ export class GatewayMetrics {
       labelNames: ["server"],
       registers: [this.#registry],
       collect() {
-        for (const unit of units()) this.set({ server: unit.plan.label }, value(unit));
+        for (const [server, value] of values()) this.set({ server }, value);
       },
     });
   }
@@ -133,8 +135,8 @@ export class GatewayMetrics {
       registers: [this.#registry],
       collect() {
         this.reset();
-        for (const { plan, status } of units()) {
-          this.inc({ server: plan.label }, status.restarts);
+        for (const { server, restarts } of units().flatMap(programsOf)) {
+          this.inc({ server }, restarts);
         }
       },
     });
@@ -159,4 +161,12 @@ export class GatewayMetrics {
       },
     });
   }
+}
+
+/** The MCP servers behind a key; where each client has its own, the one thing to tell is whether that works. */
+function programsOf(
+  { plan, status, members }: GatewayUnit,
+): readonly { readonly server: string; readonly state: string; readonly restarts: number }[] {
+  if (members !== undefined && !plan.perClient) return members;
+  return [{ server: plan.label, state: status.state, restarts: status.restarts }];
 }

@@ -5,22 +5,32 @@
  */
 import { CvmError, InputError, UpstreamError } from "../../../errors.ts";
 import {
+  combineUpstreams,
+  type CombineUpstreamsOptions,
   filterTools,
   type GatewayStatus,
   McpGateway,
   type McpGatewayOptions,
+  type OpenUpstream,
 } from "../../../transport/gateway.ts";
 import type { RelayPool } from "../../../transport/relay/pool.ts";
 import { Backoff } from "../../../transport/relay/backoff.ts";
 import type { DrainOptions } from "../../../transport/server.ts";
 import type { Journal } from "./_journal.ts";
+import { Members, type MemberState } from "./_members.ts";
 import type { GatewayPlan } from "./_plan.ts";
 
 /** After so many milliseconds the operator is told what is waited for. */
 const WAITING_MS = 4_000;
 
+/** How long the last answers may take of a server that is given up. */
+const FAREWELL_MS = 2_000;
+
 /** How a unit is doing. */
 export type UnitState = GatewayStatus["state"];
+
+/** What is told of one of several servers under one key. */
+type MemberChange = Parameters<NonNullable<CombineUpstreamsOptions["onStatus"]>>[1];
 
 /** Options of a {@linkcode GatewayUnit}. */
 export interface GatewayUnitOptions {
@@ -41,6 +51,7 @@ export class GatewayUnit {
   /** What is run. */
   readonly plan: GatewayPlan;
   readonly #options: GatewayUnitOptions;
+  readonly #members: Members | undefined;
   /** Aborted when it has to end before it has started. */
   readonly #stop = new AbortController();
   #runs = false;
@@ -54,11 +65,18 @@ export class GatewayUnit {
   constructor(plan: GatewayPlan, options: GatewayUnitOptions) {
     this.plan = plan;
     this.#options = options;
+    const { upstream } = plan;
+    if (typeof upstream !== "function") this.#members = new Members(Object.keys(upstream));
   }
 
   /** How it is doing. */
   get status(): GatewayStatus {
     return this.#status;
+  }
+
+  /** The servers that it is, where those are several. */
+  get members(): readonly MemberState[] | undefined {
+    return this.#members?.all;
   }
 
   /** Its relays; `undefined` while it can't be reached. */
@@ -81,7 +99,7 @@ export class GatewayUnit {
       this.#status = status;
       if (status.state !== before) this.#tell(status, before);
       if (status.state === "failed") {
-        await gateway.close();
+        await gateway.drain({ timeoutMs: FAREWELL_MS }); // who waits has just been answered
         throw new UpstreamError("UPSTREAM_FAILED", status.reason ?? "the MCP server failed");
       }
     }
@@ -140,30 +158,48 @@ export class GatewayUnit {
   }
 
   #make(): McpGateway {
-    const { plan } = this;
+    const { key, info, perClient, tools, announce } = this.plan;
     const { gateway } = this.#options;
-    const { tools, open } = plan;
-    const { announce } = gateway;
+    const open = this.#open();
     return new McpGateway({
       ...gateway,
-      signer: plan.key.signer,
+      signer: key.signer,
       upstream: tools === undefined ? open : async () => filterTools(await open(), tools),
-      info: plan.info,
-      perClient: plan.perClient,
-      announce: plan.announce && announce,
+      // Where several servers are one, it ends when each of them has been given up.
+      restart: this.#members === undefined ? gateway.restart : { ...gateway.restart, maxDeaths: 1 },
+      info,
+      perClient,
+      announce: announce && gateway.announce,
       signal: this.#stop.signal,
     });
+  }
+
+  #open(): OpenUpstream {
+    const { upstream } = this.plan;
+    if (typeof upstream === "function") return upstream;
+    const { restart, startTimeoutMs } = this.#options.gateway;
+    const onStatus = (name: string, change: MemberChange) => {
+      this.#members?.note(name, change);
+      this.#tellOfMember(name, change);
+    };
+    return combineUpstreams(upstream, { restart, startTimeoutMs, onStatus });
+  }
+
+  #tellOfMember(server: string, { state, before, reason, retryAt }: MemberChange): void {
+    const { journal } = this.#options;
+    if (state === "failed") journal.warn(`given up: ${reason}`, { server, state });
+    else if (state === "down") {
+      journal.warn(`${reason}; ${restartText(retryAt)}`, { server, state });
+    } else if (state === "up" && before === "down") {
+      journal.say("the MCP server is up", { server, state });
+    }
   }
 
   #tell({ state, reason, retryAt }: GatewayStatus, before: UnitState): void {
     const { journal } = this.#options;
     if (state === "down") {
-      const seconds = (Math.max(0, (retryAt ?? 0) - Date.now()) / 1000).toFixed(1);
       const facts = this.#facts({ state });
-      journal.warn(
-        `${reason ?? "the MCP server is down"}; it will be started again in ${seconds} s`,
-        facts,
-      );
+      journal.warn(`${reason ?? "the MCP server is down"}; ${restartText(retryAt)}`, facts);
     } else if (state === "up" && before === "down") {
       journal.say("the MCP server is up", this.#facts({ state }));
     }
@@ -183,4 +219,9 @@ export class GatewayUnit {
       }, { once: true });
     });
   }
+}
+
+function restartText(retryAt = 0): string {
+  const seconds = (Math.max(0, retryAt - Date.now()) / 1000).toFixed(1);
+  return `it will be started again in ${seconds} s`;
 }

@@ -17,7 +17,7 @@ export interface WithdrawOptions {
   readonly relays: readonly string[];
   /** How they are reached. */
   readonly pool: RelayPoolOptions;
-  /** Where else it was announced, and with what. */
+  /** Where else it was announced. */
   readonly announce: AnnounceOptions;
   /** Where the result goes. */
   readonly output: Output;
@@ -34,7 +34,7 @@ export async function withdrawAnnouncements(
   plans: readonly GatewayPlan[],
   { relays, pool: poolOptions, announce, output, signal }: WithdrawOptions,
 ): Promise<void> {
-  for (const { label, key: { signer } } of plans) {
+  for (const { label, key: { signer }, profile } of plans) {
     signal.throwIfAborted();
     await using pool = new RelayPool(relays, { signer, ...poolOptions });
     await pool.ready({ signal });
@@ -42,6 +42,7 @@ export async function withdrawAnnouncements(
     const { client: source } = localConnection(signer.pubkey, "withdrawal");
     await using announcer = new Announcer({
       ...announce,
+      profile,
       source,
       signer,
       pool,

@@ -3,21 +3,20 @@
  *
  * @module
  */
-import type { KeySet } from "../../../transport/server.ts";
 import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
-import { checkProfile } from "../../../transport/discovery/profile.ts";
-import { AllowFile } from "../../allow_file.ts";
+import type { SessionLimits } from "../../../transport/session/limits.ts";
+import { allowedKeys, followAllowFile } from "../../allow_option.ts";
 import { loadConfig } from "../../config.ts";
 import { poolOptions } from "../../connection.ts";
 import { DEFAULT_RELAYS } from "../../default_relays.ts";
 import { UsageError } from "../../exit_codes.ts";
 import { serveHealth } from "../../http/serve_health.ts";
 import { type CliIo, Interrupt, untilAborted } from "../../io.ts";
-import { readJsonFile } from "../../json_document.ts";
 import { Output } from "../../output.ts";
 import { readinessOf } from "./_health.ts";
 import { Journal } from "./_journal.ts";
-import { planGateways } from "./_plan.ts";
+import { planFile } from "./_file_plans.ts";
+import { type GatewayPlan, planCommand } from "./_plan.ts";
 import { openReplayFile } from "./_replay.ts";
 import { reportUnit } from "./_report.ts";
 import { observers, requestLog } from "./_request_log.ts";
@@ -31,8 +30,11 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
   // Standard error is for programs when its log is.
   const report = new Output(io, args.logFormat === "json" ? "json" : args.format);
   const journal = new Journal(io, args.logFormat);
-  const announce = await announceOptions(args);
-  const plans = await planGateways(args, io, journal);
+  const { relayList = true, announceRelay: bootstrapRelays } = args;
+  const announce: AnnounceOptions = { relayList, bootstrapRelays };
+  const plans = args.servers === undefined
+    ? [await planCommand(args, io, journal)]
+    : await planFile(args, { file: args.servers, io, journal });
   for (const { key: { warning } } of plans) if (warning !== undefined) journal.warn(warning);
   const relays = args.relay.length > 0
     ? args.relay
@@ -43,7 +45,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     const options = { relays, pool, announce, output, signal: io.signal };
     return await withdrawAnnouncements(plans, options);
   }
-  await using allowFile = await openAllowFile(args, io, journal);
+  await using allowFile = await followAllowFile(args.allowFile, {
+    io,
+    many: "clients are let in",
+    nobody: "nobody is let in",
+    say: (message) => journal.say(message),
+    warn: (message) => journal.warn(message),
+  });
   const units: GatewayUnit[] = [];
   const metrics = args.health === undefined
     ? undefined
@@ -53,7 +61,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     ? (await import("./_telemetry.ts")).telemetry
     : undefined;
   for (const plan of plans) {
-    const { allow, label, key } = plan;
+    const { allow, label, key, profile, commonSchemas } = plan;
     const replayMemory = kept.use(await openReplayFile(key, io, journal));
     const watching = [requestLog(label), metrics?.observer(label), telemetry?.(label)];
     const observer = observers(watching.filter((each) => each !== undefined));
@@ -67,13 +75,10 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           giftWrap: args.giftWrap,
           replayMemory,
           engine: io.engine,
-          access: accessOf(allow, allowFile),
+          access: { allow: allowedKeys(allow, allowFile) },
           limits: limitsOf(args),
-          announce,
-          commonSchemas: {
-            tools: args.commonSchema.includes("all") ? "all" : args.commonSchema,
-            categories: args.category,
-          },
+          announce: { ...announce, profile },
+          commonSchemas,
           injectClientPubkey: args.injectClientPubkey,
           oversizedTransfer: !args.noOversizedTransfer,
           openStream: !args.noOpenStream,
@@ -83,8 +88,8 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           },
           observer,
         },
-        keepsTrying: plans.length > 1,
-        isNamed: args.servers !== undefined,
+        keepsTrying: countServers(plans) > 1,
+        isNamed: args.servers !== undefined && !args.oneKey,
         journal,
         onUp: (gateway) => reportUnit(gateway, plan, report),
       }),
@@ -99,6 +104,13 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
     });
   if (health !== undefined) journal.say(`health at ${health.url}`, { url: health.url });
   await runUnits(units, { args, io, journal });
+}
+
+function countServers(plans: readonly GatewayPlan[]): number {
+  const counts = plans.map(({ upstream }) =>
+    typeof upstream === "function" ? 1 : Object.keys(upstream).length
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Runs all servers; throws the last failure when none is left. */
@@ -155,47 +167,20 @@ function checkArguments(args: GatewayArguments): void {
   if (idle !== undefined) throw new UsageError(`${idle} does nothing without --announce`);
 }
 
-async function announceOptions(args: GatewayArguments): Promise<AnnounceOptions> {
-  const { relayList = true, announceRelay: bootstrapRelays } = args;
-  if (args.profile === undefined) return { relayList, bootstrapRelays };
-  const value = await readJsonFile(args.profile);
-  const profile = Object.fromEntries([...value.fields()].map(([name, field]) => [
-    name,
-    field.plain(),
-  ]));
-  checkProfile(profile);
-  return { relayList, bootstrapRelays, profile };
-}
-
-async function openAllowFile(
-  { allowFile }: GatewayArguments,
-  io: CliIo,
-  journal: Journal,
-): Promise<(AllowFile & AsyncDisposable) | undefined> {
-  if (allowFile === undefined) return undefined;
-  const file = await AllowFile.open(allowFile, {
-    onChange: (size) => journal.say(`${allowFile} was read again: ${size} clients are let in`),
-    onError: ({ message }) => journal.warn(`${message}; the list before it stays`),
-  });
-  const ignore = io.onHangup?.(() => void file.reload());
-  io.signal.addEventListener("abort", () => ignore?.(), { once: true });
-  if (file.size === 0) journal.warn(`${allowFile} is empty: nobody is let in`);
-  return file;
-}
-
-function accessOf(
-  allow: readonly string[] | undefined,
-  file: AllowFile | undefined,
-): { readonly allow?: KeySet } {
-  if (allow === undefined && file === undefined) return {};
-  const named = new Set(allow);
-  return { allow: { has: (key) => named.has(key) || file?.has(key) === true } };
-}
-
-function limitsOf({ maxSessions, maxInFlight, maxRequestsPerSecond }: GatewayArguments) {
-  return {
-    ...(maxSessions === undefined ? {} : { maxSessions }),
-    ...(maxInFlight === undefined ? {} : { maxInFlight }),
-    ...(maxRequestsPerSecond === undefined ? {} : { maxMessagesPerSecond: maxRequestsPerSecond }),
+function limitsOf(args: GatewayArguments): Partial<SessionLimits> {
+  const { maxRequestsPerSecond: maxMessagesPerSecond, maxMessageBytes: maxTransferBytes } = args;
+  const { maxSessions, maxInFlight, maxTotalInFlight, maxSubscriptions } = args;
+  const { maxBufferedBytes, idleTimeoutMs } = args;
+  const limits = {
+    maxSessions,
+    maxMessagesPerSecond,
+    maxInFlight,
+    maxTotalInFlight,
+    maxSubscriptions,
+    maxTransferBytes,
+    maxBufferedBytes,
+    idleTimeoutMs,
   };
+  // What is not said must not hide the other bounds of --per-client.
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }

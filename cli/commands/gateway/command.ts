@@ -65,7 +65,7 @@ export function gatewayCommand(): Parser<"sync", GatewayArguments, unknown> {
     {
       brief: message`Put an MCP server on Nostr.`,
       description:
-        message`Puts MCP servers that speak stdio or Streamable HTTP on Nostr, and keeps them running. Each server gets a key of its own, kept in the folder keys of the configuration, named after its command line; --key-file names another. Prints the server's address and an entry for MCP hosts on standard error. SIGTERM and SIGINT let the calls in flight end first; a second signal ends at once.`,
+        message`Puts MCP servers that speak stdio or Streamable HTTP on Nostr, and keeps them running. Each server gets a key of its own, kept in the folder keys of the configuration, named after its command line; --key-file names another. With --servers FILE --one-key several servers share one. Prints the server's address and an entry for MCP hosts on standard error. SIGTERM and SIGINT let the calls in flight end first; a second signal ends at once.`,
     },
   );
 }

@@ -6,15 +6,19 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
-import { flag, negatableFlag, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { flag, option } from "@optique/core/primitives";
+import { integer, string } from "@optique/core/valueparser";
+import { type AnnouncementArguments, announcementFields } from "../../announcement_options.ts";
 import type { LogFormat } from "../../log_line.ts";
-import { seconds } from "../../options.ts";
+import { oneOf } from "../../one_of.ts";
+import { childOptions, seconds } from "../../options.ts";
 
 /** What is behind the gateway. */
 export interface UpstreamArguments {
   /** A file of servers in the format of MCP hosts. */
   readonly servers?: string;
+  /** Whether the servers of the file are one server to clients. */
+  readonly oneKey: boolean;
   /** Whether each client gets a server of its own. */
   readonly perClient: boolean;
   /** Variables of the child. */
@@ -33,28 +37,14 @@ export interface UpstreamArguments {
   readonly bearerFile?: string;
 }
 
-/** What the world is told of the server. */
-export interface AnnounceArguments {
+/** What the world is told of the server, and where. */
+export interface AnnounceArguments extends AnnouncementArguments {
   /** Whether to announce the server. */
   readonly announce: boolean;
   /** Further relays to announce it on. */
   readonly announceRelay: readonly string[];
-  /** Whether to publish the list of relays; by default with the announcement. */
-  readonly relayList?: boolean;
-  /** The server's name. */
-  readonly name?: string;
-  /** What the server does. */
-  readonly about?: string;
-  /** The server's website. */
-  readonly website?: string;
-  /** The server's picture. */
-  readonly picture?: string;
   /** The file of the profile. */
   readonly profile?: string;
-  /** What the tools are good for. */
-  readonly category: readonly string[];
-  /** The tools that implement a common schema. */
-  readonly commonSchema: readonly string[];
   /** Whether to take the announcement back, and do nothing else. */
   readonly deleteAnnouncement: boolean;
 }
@@ -75,6 +65,16 @@ export interface AccessArguments {
   readonly maxRequestsPerSecond?: number;
   /** Requests of one client at the same time. */
   readonly maxInFlight?: number;
+  /** Requests of all clients at the same time. */
+  readonly maxTotalInFlight?: number;
+  /** Resources that one client may subscribe to. */
+  readonly maxSubscriptions?: number;
+  /** The largest message that is taken in parts, in bytes. */
+  readonly maxMessageBytes?: number;
+  /** What may wait of messages that are not whole yet, in bytes. */
+  readonly maxBufferedBytes?: number;
+  /** How long a session may be idle, in milliseconds. */
+  readonly idleTimeoutMs?: number;
   /** Whether the server is told who asks. */
   readonly injectClientPubkey: boolean;
   /** Whether messages in parts are switched off. */
@@ -102,8 +102,15 @@ export function upstreamOptions() {
   return object("MCP server", {
     servers: optional(option("--servers", string({ metavar: "FILE" }), {
       description:
-        message`A file of MCP servers as Claude, Cursor and VS Code have it (mcpServers or servers), each with a key of its own, kept by the file and its name there. \${NAME} stands for a variable.`,
+        message`A file of MCP servers as Claude, Cursor and VS Code have it (mcpServers or servers), each with a key of its own, kept by the file and its name there, unless --one-key is given. \${NAME} stands for a variable.`,
     })),
+    oneKey: withDefault(
+      flag("--one-key", {
+        description:
+          message`The servers of the file are one server with one key: --key-file, else a key kept by the file. Tools and prompts are called NAME__TOOL, by the names in the file.`,
+      }),
+      false,
+    ),
     perClient: withDefault(
       flag("--per-client", {
         description:
@@ -111,10 +118,7 @@ export function upstreamOptions() {
       }),
       false,
     ),
-    env: multiple(option("--env", string({ metavar: "NAME=VALUE" }), {
-      description:
-        message`A variable of the server's environment; NAME alone passes on ours. May be given several times.`,
-    })),
+    ...childOptions(),
     envFile: multiple(option("--env-file", string({ metavar: "FILE" }), {
       description: message`A file of NAME=VALUE lines for the server's environment.`,
     })),
@@ -125,9 +129,6 @@ export function upstreamOptions() {
       }),
       false,
     ),
-    cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
-      description: message`The server's working directory.`,
-    })),
     startTimeoutMs: withDefault(
       option("--start-timeout", seconds(), {
         description: message`How long the server may take to start and to answer initialize.`,
@@ -156,35 +157,10 @@ export function announceOptions() {
       description:
         message`A further relay to announce the server on; it does not listen there. May be given several times.`,
     })),
-    relayList: optional(negatableFlag({
-      positive: "--relay-list",
-      negative: "--no-relay-list",
-    }, {
-      description: message`Whether the announcement comes with a list of the relays.`,
-    })),
-    name: optional(option("--name", string({ metavar: "TEXT" }), {
-      description: message`The server's name.`,
-    })),
-    about: optional(option("--about", string({ metavar: "TEXT" }), {
-      description: message`What the server does.`,
-    })),
-    website: optional(option("--website", string({ metavar: "URL" }), {
-      description: message`The server's website.`,
-    })),
-    picture: optional(option("--picture", string({ metavar: "URL" }), {
-      description: message`The server's picture.`,
-    })),
+    ...announcementFields(),
     profile: optional(option("--profile", string({ metavar: "FILE" }), {
       description:
         message`A JSON file of the profile that other Nostr programs show: name, about, picture, banner, website, nip05, lud16.`,
-    })),
-    category: multiple(option("--category", string({ metavar: "TEXT" }), {
-      description:
-        message`What the tools with a common schema are good for, such as weather-forecast. May be given several times.`,
-    })),
-    commonSchema: multiple(option("--common-schema", string({ metavar: "TOOL" }), {
-      description:
-        message`A tool that implements a common schema (CEP-15), or all. May be given several times.`,
     })),
     deleteAnnouncement: withDefault(
       flag("--delete-announcement", {
@@ -214,23 +190,36 @@ export function accessOptions() {
     denyTool: multiple(option("--deny-tool", string({ metavar: "NAME" }), {
       description: message`A tool that is not offered, also when --tool has it.`,
     })),
-    maxSessions: optional(
-      option("--max-sessions", integer({ metavar: "NUMBER", min: 1, max: 1_000_000 }), {
-        description:
-          message`Clients that have a session at the same time. Default: 1000, with --per-client 32.`,
-      }),
-    ),
-    maxRequestsPerSecond: optional(
-      option("--max-requests-per-second", integer({ metavar: "NUMBER", min: 1, max: 1_000_000 }), {
-        description:
-          message`Messages of one client each second; as many again may come in a burst. Default: 1000.`,
-      }),
-    ),
-    maxInFlight: optional(
-      option("--max-in-flight", integer({ metavar: "NUMBER", min: 1, max: 1_000_000 }), {
-        description: message`Requests of one client at the same time. Default: 256.`,
-      }),
-    ),
+    maxSessions: optional(option("--max-sessions", count(), {
+      description:
+        message`Clients that have a session at the same time. Default: 1000, with --per-client 32.`,
+    })),
+    maxRequestsPerSecond: optional(option("--max-requests-per-second", count(), {
+      description:
+        message`Messages of one client each second; as many again may come in a burst. Default: 1000.`,
+    })),
+    maxInFlight: optional(option("--max-in-flight", count(), {
+      description: message`Requests of one client at the same time. Default: 256.`,
+    })),
+    maxTotalInFlight: optional(option("--max-total-in-flight", count(), {
+      description: message`Requests of all clients at the same time. Default: 4096.`,
+    })),
+    maxSubscriptions: optional(option("--max-subscriptions", count(), {
+      description:
+        message`Resources that one client may subscribe to, unless --per-client is given. Default: 256.`,
+    })),
+    maxMessageBytes: optional(option("--max-message-bytes", bytes(), {
+      description:
+        message`The largest message of a client that is taken in parts (CEP-22). Default: 104857600.`,
+    })),
+    maxBufferedBytes: optional(option("--max-buffered-bytes", bytes(), {
+      description:
+        message`The memory for what clients have sent by halves, of all clients together. Default: 268435456.`,
+    })),
+    idleTimeoutMs: optional(option("--idle-timeout", seconds(), {
+      description:
+        message`How long a client's session may stay unused before it ends, with --per-client its server too. Default: 3600, with --per-client 600.`,
+    })),
     injectClientPubkey: withDefault(
       flag("--inject-client-pubkey", {
         description:
@@ -281,11 +270,19 @@ export function operationOptions() {
         message`Serve /livez, /readyz and /metrics (Prometheus) on this port of 127.0.0.1; 0 for any that is free.`,
     })),
     logFormat: withDefault(
-      option("--log-format", choice(["text", "json"], { metavar: "FORMAT" }), {
+      option("--log-format", oneOf(["text", "json"], { metavar: "FORMAT" }), {
         description:
           message`How log lines are written: text, or json, one object a line. With --log-level info each request is logged: method, tool, client, duration and outcome, never arguments or results.`,
       }),
       "text",
     ),
   });
+}
+
+function count() {
+  return integer({ metavar: "NUMBER", min: 1, max: 1_000_000 });
+}
+
+function bytes() {
+  return integer({ metavar: "NUMBER", min: 1_024, max: 1_000_000_000_000 });
 }

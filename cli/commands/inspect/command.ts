@@ -11,6 +11,7 @@ import { argument, command, constant, flag, negatableFlag, option } from "@optiq
 import { integer, string } from "@optique/core/valueparser";
 import { wordsAfterDashes } from "../../double_dash.ts";
 import {
+  childOptions,
   type NetworkArguments,
   networkOptions,
   type OutputArguments,
@@ -110,12 +111,7 @@ export function inspectCommand(): Parser<"sync", InspectArguments, unknown> {
           description:
             message`Look at a server of an MCP host's file (mcpServers or servers), by its name there: cvm inspect --servers FILE NAME [WHAT].`,
         })),
-        env: multiple(option("--env", string({ metavar: "NAME=VALUE" }), {
-          description: message`A variable for the server that is started.`,
-        })),
-        cwd: optional(option("--cwd", string({ metavar: "DIR" }), {
-          description: message`The working directory of the server that is started.`,
-        })),
+        ...childOptions(),
         childCommand: wordsAfterDashes(),
       }),
       callOptions(),

@@ -21,6 +21,7 @@ import { didYouMean } from "../../did_you_mean.ts";
 import { isRpcError, UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { sanitizeLine } from "../../sanitize.ts";
+import type { SeenNames } from "../../seen_names.ts";
 import { isObject } from "./json_schema.ts";
 import type { Progress } from "./progress_bar.ts";
 
@@ -67,6 +68,8 @@ export interface SessionOptions {
   readonly timeoutMs: number;
   /** Rejects when the transport finds out that nobody is there. */
   readonly silence?: Promise<never>;
+  /** Remembers the names in lists. */
+  readonly seen?: SeenNames;
 }
 
 /** A connected server. */
@@ -78,10 +81,12 @@ export class McpSession {
   readonly #io: CliIo;
   readonly #timeoutMs: number;
   readonly #silence: Promise<never> | undefined;
+  readonly #seen: SeenNames | undefined;
 
   /** @param options The client and the bounds. */
-  constructor({ client, transport, io, timeoutMs, silence }: SessionOptions) {
+  constructor({ client, transport, io, timeoutMs, silence, seen }: SessionOptions) {
     this.#silence = silence;
+    this.#seen = seen;
     this.client = client;
     this.transport = transport;
     this.#io = io;
@@ -177,8 +182,10 @@ export class McpSession {
       const items = found.filter(isItem);
       count += items.length;
       if (count > MAX_ITEMS) break;
+      const isLast = typeof nextCursor !== "string" || nextCursor === cursor;
+      this.#seen?.add(which, items, { isLast });
       yield items;
-      if (typeof nextCursor !== "string" || nextCursor === cursor) return;
+      if (isLast) return;
       cursor = nextCursor;
     }
     throw new SessionError(

@@ -11,14 +11,17 @@ import type { Transport } from "../../../transport/types.ts";
 import { childEnvironment } from "../../child_environment.ts";
 import { ChildProcessTransport } from "../../child_process.ts";
 import { prepareRoute, type ServerRoute } from "../../connection.ts";
+import { entryOpener } from "../../entry_target.ts";
 import { UsageError } from "../../exit_codes.ts";
 import { parseHeaders } from "../../header_option.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments, ServerArguments } from "../../options.ts";
 import type { Output } from "../../output.ts";
+import { openNameCache } from "../../name_cache.ts";
 import { slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
+import { SeenNames } from "../../seen_names.ts";
 import { VERSION } from "../../version.ts";
 import { readHostEntry } from "./host_entry.ts";
 import { asTimeout, GRACE_MS, McpSession } from "./mcp_session.ts";
@@ -90,7 +93,9 @@ export async function prepareTarget(
   const { http, stdio, servers, childCommand } = args;
   if (servers !== undefined) {
     const label = server ?? "";
-    return { label, transport: await openHostEntry(servers, label, io) };
+    const entry = await readHostEntry(servers, label, io);
+    const open = await entryOpener(entry, { cleanEnv: false, io, onStderr: stderrOf(label, io) });
+    return { label, transport: open() };
   }
   if (http !== undefined || stdio) {
     const words = http === undefined ? childCommand : [http];
@@ -149,16 +154,6 @@ export async function prepareLocal(
   return { label, open: () => new ChildProcessTransport(process) };
 }
 
-/** The connection to a server that stands in a host's file, not started. */
-async function openHostEntry(file: string, name: string, io: CliIo): Promise<Transport> {
-  const target = await readHostEntry(file, name, io);
-  if ("url" in target) return new HttpUpstream({ ...target, fetch: io.fetch });
-  const { command, args, cwd, envFiles: files } = target;
-  const inherited = await childEnvironment({ env: io.env, clean: false, files, assignments: [] });
-  const env = { ...inherited, ...target.env };
-  return new ChildProcessTransport({ command, args, env, cwd, onStderr: stderrOf(name, io) });
-}
-
 /** Shows what a process says on its standard error. */
 function stderrOf(label: string, { stderr }: CliIo): (line: string) => void {
   return (line) => {
@@ -202,6 +197,7 @@ export async function connectTarget(
     await close();
     throw failure ?? asCallError(asTimeout(error, "initialize", timeoutMs));
   }
+  const seen = seenNamesOf(target, io);
   return {
     ...target,
     session: new McpSession({
@@ -210,10 +206,22 @@ export async function connectTarget(
       io,
       timeoutMs,
       silence: silence.promise,
+      seen,
     }),
     handshakeMs: performance.now() - started,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: async () => {
+      await seen?.save();
+      await close();
+    },
   };
+}
+
+/** What remembers the names of a server on Nostr. */
+function seenNamesOf({ route }: Target, { env }: CliIo): SeenNames | undefined {
+  const cache = openNameCache(env);
+  if (cache === undefined || route === undefined) return undefined;
+  const { publicKey, name: calledAs } = route.server;
+  return new SeenNames(cache, { publicKey, calledAs });
 }
 
 /** An answer that is no `initialize` result is the server's fault, and no accident of ours. */

@@ -83,9 +83,12 @@ function check(task: InspectTask): InspectTask {
   const subcommand = SUBCOMMANDS.get(what);
   if (subcommand === undefined) {
     const known = [...SUBCOMMANDS.keys()];
-    throw new UsageError(
-      `there is no "${what}"; there are: ${known.join(", ")}${didYouMean(what, known)}`,
-    );
+    // The subcommand may also stand before the server: whichever word is nearer to one.
+    const hint = [1, 2, 3].map((maxDistance) =>
+      didYouMean(what, known, { maxDistance }) ||
+      didYouMean(task.server ?? "", known, { maxDistance })
+    ).find((text) => text !== "") ?? "";
+    throw new UsageError(`there is no "${what}"; there are: ${known.join(", ")}${hint}`);
   }
   if (subcommand.alone && task.server !== undefined) {
     throw new UsageError(`"${what}" is about no server: cvm inspect ${what}`);

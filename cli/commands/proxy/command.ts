@@ -8,7 +8,8 @@ import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
 import { argument, command, constant, flag, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { integer, string } from "@optique/core/valueparser";
+import { oneOf } from "../../one_of.ts";
 import {
   type NetworkArguments,
   networkOptions,
@@ -29,8 +30,6 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly tool: readonly string[];
   /** The tools that it does not. */
   readonly denyTool: readonly string[];
-  /** Whether standard error stays silent. */
-  readonly quiet: boolean;
   /** The host in whose configuration the proxy is entered. */
   readonly install?: HostName;
   /** The file of that configuration, where it is not in its usual place. */
@@ -79,15 +78,8 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
         denyTool: multiple(option("--deny-tool", string({ metavar: "NAME" }), {
           description: message`A tool that the host does not see, also when --tool has it.`,
         })),
-        quiet: withDefault(
-          flag("--quiet", {
-            description:
-              message`Write nothing to standard error, for hosts that take it for a failure. The exit code still tells.`,
-          }),
-          false,
-        ),
         install: optional(
-          option("--install", choice(HOST_NAMES, { metavar: "HOST" }), {
+          option("--install", oneOf(HOST_NAMES, { metavar: "HOST" }), {
             description:
               message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host: claude (Desktop), claude-code (.mcp.json of the working directory), cursor, gemini, vscode or windsurf. The file before it is kept beside it.`,
           }),

@@ -5,22 +5,30 @@
  */
 import { merge, object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { optional, withDefault } from "@optique/core/modifiers";
 import type { Parser } from "@optique/core/parser";
-import { command, constant, option } from "@optique/core/primitives";
-import { integer, string } from "@optique/core/valueparser";
+import { command, constant } from "@optique/core/primitives";
 import { type OutputArguments, outputOptions } from "../../options.ts";
+import {
+  type PlaceArguments,
+  placeOptions,
+  type RelayAccessArguments,
+  relayAccessOptions,
+  type RelayInformationArguments,
+  relayInformationOptions,
+  type RelayLimitArguments,
+  relayLimitOptions,
+} from "./options.ts";
 
 /** What was said on the command line. */
-export interface RelayArguments extends OutputArguments {
+export interface RelayArguments
+  extends
+    PlaceArguments,
+    RelayAccessArguments,
+    RelayInformationArguments,
+    RelayLimitArguments,
+    OutputArguments {
   /** The command. */
   readonly command: "relay";
-  /** The TCP port. */
-  readonly port: number;
-  /** The address to listen on. */
-  readonly hostname: string;
-  /** The SQLite file that keeps events. */
-  readonly db?: string;
 }
 
 /** The parser of `cvm relay`. */
@@ -29,29 +37,16 @@ export function relayCommand(): Parser<"sync", RelayArguments, unknown> {
     "relay",
     merge(
       object({ command: constant("relay") }),
-      object("Relay", {
-        port: withDefault(
-          option("--port", integer({ metavar: "PORT", min: 0, max: 65_535 }), {
-            description: message`The TCP port; 0 for any that is free.`,
-          }),
-          7447,
-        ),
-        hostname: withDefault(
-          option("--hostname", string({ metavar: "HOST" }), {
-            description: message`The address to listen on.`,
-          }),
-          "127.0.0.1",
-        ),
-        db: optional(option("--db", string({ metavar: "FILE" }), {
-          description:
-            message`The SQLite file that keeps events. Without it they are kept in memory.`,
-        })),
-      }),
+      placeOptions(),
+      relayAccessOptions(),
+      relayInformationOptions(),
+      relayLimitOptions(),
       outputOptions(),
     ),
     {
       brief: message`Run a relay, for tests and small networks.`,
-      description: message`Runs the embedded relay. Prints its URL on standard output.`,
+      description:
+        message`Runs the embedded relay until SIGTERM or SIGINT, and prints its URL on standard output. Its limits and what it says about itself stand in its NIP-11 document.`,
     },
   );
 }

@@ -13,7 +13,7 @@ import { listReviews, publishReview, replyToReview } from "../../../transport/di
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { ageText } from "../../ages.ts";
 import { loadConfig } from "../../config.ts";
-import { poolOptions, visitorKey } from "../../connection.ts";
+import { askingPoolOptions, visitorKey } from "../../connection.ts";
 import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
@@ -53,7 +53,10 @@ export async function runReview(args: ReviewArguments, io: CliIo): Promise<void>
     signal: io.signal,
     timeoutMs: args.connectTimeoutMs,
   });
-  await using pool = new RelayPool(await reviewRelays(args, server, hints, io), poolOptions(args));
+  await using pool = new RelayPool(
+    await reviewRelays(args, server, hints, io),
+    askingPoolOptions(args),
+  );
   const output = new Output(io, args.format);
   const place = { pool, server, args, io, output };
   const [first = "", second = ""] = words;
@@ -89,7 +92,7 @@ async function reviewRelays(
 ): Promise<readonly string[]> {
   const known = await lookupRelays(args, hints, io);
   if (args.relay.length > 0) return known;
-  await using pool = new RelayPool(known, poolOptions(args));
+  await using pool = new RelayPool(known, askingPoolOptions(args));
   const listed = await fetchRelayList(pool, server, { signal: io.signal });
   return [...new Set([...known, ...listed?.relays.map(({ url }) => url) ?? []])];
 }

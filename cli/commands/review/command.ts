@@ -14,10 +14,12 @@ import {
   networkOptions,
   type OutputArguments,
   outputOptions,
+  type RelayTimeoutArguments,
+  relayTimeoutOptions,
 } from "../../options.ts";
 
 /** What was said on the command line. */
-export interface ReviewArguments extends NetworkArguments, OutputArguments {
+export interface ReviewArguments extends RelayTimeoutArguments, NetworkArguments, OutputArguments {
   /** The command. */
   readonly command: "review";
   /** What the user calls the server. */
@@ -52,6 +54,7 @@ export function reviewCommand(): Parser<"sync", ReviewArguments, unknown> {
           500,
         ),
       }),
+      relayTimeoutOptions(),
       networkOptions(),
       outputOptions(),
     ),

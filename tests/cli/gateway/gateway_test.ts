@@ -23,10 +23,20 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
   await using relay = await serveRelay();
   const file = await writeServers(folder.path, {
     one: entry({ env: { GREETING: "${WORD}" }, cvm: { tools: ["env", "pid"] } }),
-    two: entry({ cvm: { name: "Second", announce: true } }),
+    two: entry({
+      cvm: {
+        name: "Second",
+        announce: true,
+        profile: "profile.json",
+        commonSchemas: ["echo"],
+        categories: ["testing"],
+      },
+    }),
+    unlike: entry({ cvm: { profile: "none.json" } }),
     typo: { comand: "x" },
     broken: { command: "no-such-command" },
   });
+  await Deno.writeTextFile(`${folder.path}/profile.json`, '{"name": "P"}');
   const args = ["--relay", relay.url, "--servers", file, "--crash-limit", "1"];
   const options = { folder: folder.path, env: { WORD: "hello", CVM_PRIVATE_KEY: "" } };
   const addresses: string[] = [];
@@ -34,6 +44,7 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
     await using gateway = startGateway(args, options);
     addresses.push(await gateway.address("one"), await gateway.address("two"));
     await until(() => gateway.io.err.includes("[broken] given up:"));
+    assertMatch(gateway.io.err, /\[unlike\] the file \S+none.json can't be read/);
     assertMatch(gateway.io.err, /\[typo\] .*servers.json:1:\d+: mcpServers.typo.comand is unknown/);
     {
       await using one = await visit(addresses[0]!);
@@ -48,6 +59,11 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
   }
   assertEquals(addresses.slice(2), addresses.slice(0, 2));
   assert(addresses[0] !== addresses[1]);
+  await using pool = new RelayPool([relay.url]);
+  const { announcement, profile, categories } = await describeServer(pool, addresses[1]!);
+  assertEquals([announcement?.name, profile?.metadata.name, categories], ["Second", "P", [
+    "testing",
+  ]]);
   const keys = [...Deno.readDirSync(`${folder.path}/cvm/keys`)].map(({ name }) => name).toSorted();
   assertMatch(keys.join(" "), /^server-broken-\w+\.key server-one-\w+\.key server-two-\w+\.key$/);
 });
@@ -67,6 +83,11 @@ Deno.test("cvm gateway --servers runs the servers that are named, and ends when 
   await using unknown = run("onee");
   assertEquals(await unknown.ended, 2);
   assertStringIncludes(unknown.io.err, 'has no server "onee"; did you mean "one"?');
+  {
+    await using some = run("--tool", "p*", "--deny-tool", "progress", "one");
+    await using client = await visit(await some.address("one"));
+    assertEquals((await client.client.listTools()).tools.map(({ name }) => name), ["pid"]);
+  }
   await using failing = run("bad", "worse");
   assertEquals(await failing.ended, 4);
   assertStringIncludes(failing.io.err, "[bad] given up:");
@@ -270,4 +291,40 @@ Deno.test("cvm gateway announces what its options say, and takes it back with --
     assertEquals(await again.ended, 0, again.io.err);
     assertStringIncludes(again.io.out, "nothing of npub1");
   }
+});
+
+Deno.test("F09: cvm gateway holds to the bounds of its command line, for each client and for all", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  await using gateway = startGateway([
+    ...["--relay", relay.url, "--max-total-in-flight", "2", "--max-in-flight", "1"],
+    ...["--max-subscriptions", "1", "--drain-timeout", "0.1"],
+    ...["--max-message-bytes", "100000", "--max-buffered-bytes", "200000", "--idle-timeout", "1h"],
+    ...["--", ...serverCommand()],
+  ], { folder: folder.path });
+  const address = await gateway.address("[a-z.]+");
+  await using one = await visit(address);
+  await using two = await visit(address);
+  await using three = await visit(address);
+  await one.client.subscribeResource({ uri: "test://a" });
+  await assertRejects(
+    () => one.client.subscribeResource({ uri: "test://b" }),
+    Error,
+    "too many subscriptions",
+  );
+  const large = { text: "x".repeat(150_000) };
+  await assertRejects(() => one.call("echo", large), Error);
+  // What was just answered counts until its answer has been delivered.
+  const hold = async (call: typeof one.call): Promise<void> => {
+    const reason = await call("slow").catch((error: Error) => error.message);
+    if (String(reason).includes("Refused: ")) await hold(call);
+  };
+  const held = [one.call, two.call].map(hold);
+  await until(async () => {
+    const answer = await three.call("pid").catch((error: Error) => error.message);
+    return String(answer).includes("more than 2 requests of all clients at the same time");
+  });
+  await assertRejects(() => one.call("pid"), Error, "more than 1 requests at the same time");
+  await gateway.stop();
+  await Promise.all(held);
 });

@@ -103,7 +103,8 @@ Deno.test("readServersFile() says of each bad entry where and why, and takes the
 Deno.test("readServersFile() refuses what is no file of servers, and says where", async () => {
   const cases: readonly [string, string][] = [
     ["", "servers.json:1:1: "],
-    ['{"mcpServers": {\n  "a": }', "servers.json:2:8: this is no JSON: value expected"],
+    ['{"mcpServers": {\n  "a": }', "servers.json:2:8: this is not JSON: value expected"],
+    ["[".repeat(100_000), "servers.json:1:1: it is nested too deeply"],
     ["[]", "servers.json:1:1: must be an object"],
     ["{}", 'has neither "mcpServers" nor "servers"'],
     ['{\n "mcpServer": {}}', "servers.json:2:15: mcpServer is unknown"],

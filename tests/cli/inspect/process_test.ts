@@ -17,7 +17,7 @@ async function spawn(bench: Bench, args: readonly string[]) {
       "--relay",
       bench.relay.url,
     ],
-    env: { XDG_CONFIG_HOME: bench.folder },
+    env: { XDG_CONFIG_HOME: bench.folder, CVM_COMPLETE_CACHE: "off" },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

@@ -1,5 +1,6 @@
 /**
- * `${NAME}` in the texts of a configuration file.
+ * `${NAME}` in the texts of cvm's own configuration, some of which strangers
+ * may have written. What MCP hosts write is in `host_variables.ts`.
  *
  * @module
  */
@@ -27,7 +28,7 @@ export interface ExpandOptions {
  * @returns The text, expanded once: what comes from a variable is left as it is.
  * @throws {InputError} CONFIG_INVALID when a variable is not set, may not be used, or the text is no such pattern.
  */
-export function expandVariables(text: string, options: ExpandOptions): string {
+export function expandConfigVariables(text: string, options: ExpandOptions): string {
   return text.replace(/\$\$\{|\$\{([^}]*)\}?/g, (match, inside: string | undefined) => {
     if (inside === undefined) return "${";
     const [, name = "", fallback] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inside) ?? [];

@@ -140,3 +140,87 @@ Deno.test("combineServers() bounds lists, and refuses names that can't begin a t
   }
   assertThrows(() => combineServers({}), InputError, "at least one");
 });
+
+/** A server whose messages the test writes by hand, and what it is told. */
+function scripted() {
+  const [near, far] = InMemoryTransport.createLinkedPair();
+  const heard: Record<string, unknown>[] = [];
+  const capabilities = { tools: {}, resources: {} };
+  const result = { protocolVersion: "2025-11-25", capabilities, serverInfo: { name: "s" } };
+  far.onmessage = (message) => {
+    heard.push({ ...message });
+    if ("method" in message && "id" in message) {
+      if (message.method === "initialize") tell({ id: message.id, result });
+      if (message.method === "resources/list") tell({ id: message.id, result: { resources: [] } });
+      if (message.method === "resources/read") {
+        tell({ id: message.id, error: { code: -32602, message: "Resource not found" } });
+      }
+    }
+  };
+  const tell = (message: Record<string, unknown>) =>
+    void far.send({ jsonrpc: "2.0", ...message } as Parameters<typeof far.send>[0]);
+  const methods = () => heard.map(({ method }) => method);
+  return { near, far, tell, heard, methods };
+}
+
+/** Two servers that are written by hand, and all that the host hears. */
+async function scriptedPair() {
+  const [one, two] = [scripted(), scripted()];
+  await Promise.all([one.far.start(), two.far.start()]);
+  const combined = combineServers({ one: one.near, two: two.near });
+  const heard: Record<string, unknown>[] = [];
+  combined.onmessage = (message) => void heard.push(message);
+  await combined.start();
+  const ask = (id: number, method: string, params: Record<string, unknown> = {}) =>
+    combined.send({ jsonrpc: "2.0", id, method, params });
+  await ask(1, "initialize");
+  await until("it is initialized", () => heard.length === 1);
+  heard.length = 0;
+  return { one, two, ask, heard, combined };
+}
+
+Deno.test("combineServers() lets no server speak about the calls and questions of another", async () => {
+  const { one, two, ask, heard, combined } = await scriptedPair();
+  await ask(2, "tools/call", { name: "one__t", _meta: { progressToken: "p" } });
+  const progress = { progressToken: "p", progress: 1 };
+  two.tell({ method: "notifications/progress", params: progress });
+  two.tell({ id: 2, result: { content: [] } });
+  one.tell({ id: "q", method: "roots/list" });
+  await until("the question comes", () => heard.length === 1);
+  two.tell({ method: "notifications/cancelled", params: { requestId: "q" } });
+  one.tell({ method: "notifications/progress", params: progress });
+  await until("the progress comes", () => heard.length === 2);
+  assertEquals(heard.map(({ method }) => method), ["roots/list", "notifications/progress"]);
+  // With its server the question goes, the call fails, and what it offered has changed.
+  await one.far.close();
+  await until("the host is told", () => heard.length === 6);
+  assertEquals(heard.slice(2).map(({ id, method }) => id ?? method), [
+    2,
+    "notifications/cancelled",
+    "notifications/tools/list_changed",
+    "notifications/resources/list_changed",
+  ]);
+  assertEquals(heard[3]!.params, {
+    requestId: heard[0]!.id,
+    reason: "The server that asked has gone",
+  });
+  await combined.close();
+});
+
+Deno.test("combineServers() reads lists for an owner once, until they change", async () => {
+  const { one, two, ask, heard, combined } = await scriptedPair();
+  const lists = () => one.methods().filter((method) => method === "resources/list").length;
+  for (let id = 2; id < 5; id++) await ask(id, "resources/read", { uri: `test://${id}` });
+  await until("all are answered", () => heard.length === 3);
+  assertEquals(heard.every(({ error }) => error !== undefined), true);
+  const before = lists();
+  await ask(5, "resources/read", { uri: "test://5" });
+  await until("it is answered", () => heard.length === 4);
+  assertEquals(lists(), before);
+  two.tell({ method: "notifications/resources/list_changed" });
+  await until("the host is told", () => heard.length === 5);
+  await ask(6, "resources/read", { uri: "test://6" });
+  await until("it is answered", () => heard.length === 6);
+  assertEquals(lists(), before + 1);
+  await combined.close();
+});

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { CallError, SessionError } from "../../errors.ts";
+import { CallError, SessionError, UpstreamError } from "../../errors.ts";
 import type {
   JsonRpcMessage,
   JsonRpcRequest,
   JsonRpcResponse,
   JsonRpcResult,
+  ProgressToken,
   RequestId,
   Transport,
 } from "../types.ts";
@@ -36,8 +37,10 @@ export interface MemberHandlers {
 export class Member {
   /** What the host calls it. */
   readonly name: string;
-  /** Requests of the host that it works on. */
-  readonly inFlight: Set<RequestId> = new Set();
+  /** Requests of the host that it works on, with their progress tokens. */
+  readonly inFlight: Map<RequestId, ProgressToken | undefined> = new Map();
+  /** Why it did not take part in the handshake; until it is heard of, it is not waited for. */
+  absent: Error | undefined;
   readonly #transport: Transport;
   readonly #answerTimeoutMs: number;
   readonly #waiting = new Map<RequestId, (answer: JsonRpcResponse | Error) => void>();
@@ -58,18 +61,20 @@ export class Member {
       const settle = isResponse(message) && message.id !== undefined
         ? this.#waiting.get(message.id)
         : undefined;
-      if (settle !== undefined && isResponse(message)) settle(message);
-      else handlers.onMessage(message);
+      if (settle !== undefined && isResponse(message)) return settle(message);
+      this.absent = undefined;
+      handlers.onMessage(message);
     };
-    transport.onerror = handlers.onError;
+    let lastWords: UpstreamError | undefined;
+    transport.onerror = (error) => {
+      if (error instanceof UpstreamError) lastWords = error;
+      handlers.onError(error);
+    };
     transport.onclose = () => {
+      const reason = lastWords ??
+        new SessionError("CLOSED", `the connection to "${name}" has ended`);
       // Until it is connected, `start()` fails with the reason.
-      if (
-        this.#started &&
-        this.#fail(new SessionError("CLOSED", `the connection to "${name}" has ended`))
-      ) {
-        handlers.onClosed();
-      }
+      if (this.#started && this.#fail(reason)) handlers.onClosed();
     };
   }
 
@@ -106,19 +111,24 @@ export class Member {
   /**
    * Asks on our own account.
    *
+   * @param options How long it may take to answer, where that is not the usual time.
    * @throws {CallError} CALL_FAILED when it answers with an error.
    * @throws {SessionError} SERVER_NOT_ANSWERING when it stays silent.
    * @throws {Error} When it can't be asked.
    */
-  async ask(method: string, params: JsonRpcRequest["params"]): Promise<JsonRpcResult["result"]> {
+  async ask(
+    method: string,
+    params: JsonRpcRequest["params"],
+    { timeoutMs = this.#answerTimeoutMs }: { readonly timeoutMs?: number } = {},
+  ): Promise<JsonRpcResult["result"]> {
     const id = `${OWN_ID_PREFIX}${++this.#asked}`;
     const answered = new Promise<JsonRpcResponse | Error>((resolve) => {
       this.#waiting.set(id, resolve);
     });
-    const silence = `"${this.name}" did not answer ${method} within ${this.#answerTimeoutMs} ms`;
+    const silence = `"${this.name}" did not answer ${method} within ${timeoutMs} ms`;
     const timer = setTimeout(
       () => this.#waiting.get(id)?.(new SessionError("SERVER_NOT_ANSWERING", silence)),
-      this.#answerTimeoutMs,
+      timeoutMs,
     );
     try {
       await this.send({ jsonrpc: "2.0", id, method, params });

@@ -1,6 +1,6 @@
 /**
- * `${NAME}` in settings: values that stand in the environment, so that secrets
- * need not stand in a file or on the command line.
+ * `${NAME}` as MCP hosts write it: in files of servers, and in headers on the
+ * command line. What cvm's own configuration takes is in `config_variables.ts`.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const REFERENCE = /\$\{([^{}]*)\}/g;
  * @returns The text with the values.
  * @throws {RangeError} When a variable is not set and has no default, or something else stands between the braces.
  */
-export function expand(text: string, env: Environment): string {
+export function expandHostVariables(text: string, env: Environment): string {
   return text.replace(REFERENCE, (whole, inner: string) => {
     if (inner === "userHome") {
       const home = env.get("HOME") ?? env.get("USERPROFILE");
