@@ -61,7 +61,7 @@ export async function openTarget(
 }
 
 /** How a process is opened; what it says on its standard error goes to the journal. */
-export function openProcess(
+function openProcess(
   { command, args, cwd, label, journal }: {
     readonly command: string;
     readonly args: readonly string[];
