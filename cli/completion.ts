@@ -15,6 +15,7 @@ import { didYouMean } from "./did_you_mean.ts";
 import { UsageError } from "./exit_codes.ts";
 import type { CliIo } from "./io.ts";
 import { knownCommands } from "./known_commands.ts";
+import { REQUEST_METHODS } from "./mcp_methods.ts";
 import { sanitizeLine } from "./sanitize.ts";
 import { isPlainWord, type NameKind } from "./server_names.ts";
 import { settingNames } from "./setting_names.ts";
@@ -22,23 +23,6 @@ import { amendScript } from "./shell_scripts.ts";
 
 /** Names with what they are. */
 type Names = readonly (readonly [name: string, about: string])[];
-
-/** Methods of MCP that can be asked for with nothing but their parameters. */
-const METHODS: readonly string[] = [
-  "completion/complete",
-  "initialize",
-  "logging/setLevel",
-  "ping",
-  "prompts/get",
-  "prompts/list",
-  "resources/list",
-  "resources/read",
-  "resources/subscribe",
-  "resources/templates/list",
-  "resources/unsubscribe",
-  "tools/call",
-  "tools/list",
-];
 
 /** What `cvm` has beside its commands. */
 const OTHERS: Names = [
@@ -149,7 +133,7 @@ async function namesOf(kind: string, place: CompletionPlace, io: CliIo): Promise
       return [...SUBCOMMANDS].filter(([, { alone = false }]) => !alone || kind === "WHAT ALONE")
         .map(([name]) => [name, "what to do"]);
     case "METHOD":
-      return METHODS.map((name) => [name, "a method of MCP"]);
+      return [...REQUEST_METHODS].map((name) => [name, "a method of MCP"]);
     case "TOOL":
       return await offered("tools", "a tool", { place, io });
     case "PROMPT":

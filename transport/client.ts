@@ -15,6 +15,7 @@ import { WrapChoice } from "./client/_wrap_choice.ts";
 import type { StreamCall, StreamCallOptions } from "./client/_call.ts";
 import type { NostrClientTransportOptions } from "./client/options.ts";
 import { type Announcement, fetchAnnouncement } from "./discovery/announcement.ts";
+import { settleWithin } from "./relay/_timer.ts";
 import { RelayPool, type RelayPoolOptions } from "./relay/pool.ts";
 import { Inbox } from "./session/inbox.ts";
 import { resolveLimits, type SessionLimits } from "./session/limits.ts";
@@ -38,6 +39,8 @@ const logger = getLogger(["cvm", "transport"]);
 
 /** How long the first message waits for the server's announcement once a relay is there, in milliseconds. */
 const ANNOUNCEMENT_WAIT_MS = 500;
+/** The same, once the relays that can be reached have said that they know none. */
+const OTHER_RELAYS_WAIT_MS = 100;
 
 /**
  * An MCP transport from a client to one server. Give it to a `Client` of the
@@ -272,21 +275,29 @@ export class NostrClientTransport implements Transport {
 
   /** Learns what the server can do before the first message, if the relays say it soon after they are ready. */
   async #lookUpAnnouncement(pool: RelayPool, ready: Promise<void>): Promise<void> {
-    const options = { signal: this.#stop.signal, engine: this.#options.engine };
-    const found = fetchAnnouncement(pool, this.serverPublicKey, options).then((announcement) => {
-      if (announcement === undefined) return;
-      this.#acquaintance.learnAnnouncement(announcement);
-      if (this.#acquaintance.hasMet) return;
-      this.#wraps.learnAnnouncement(announcement);
-      this.#exchange.reconsider();
-    }).catch((error) => {
+    const heard = Promise.withResolvers<Announcement | undefined>();
+    const found = fetchAnnouncement(pool, this.serverPublicKey, {
+      signal: this.#stop.signal,
+      engine: this.#options.engine,
+      onHeard: heard.resolve,
+    }).then((announcement) => this.#learn(announcement)).catch((error) => {
       if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;
       logger.debug("no announcement could be looked up: {error}", { error });
     });
+    const soon = heard.promise.then(async (announcement) => {
+      if (announcement === undefined) await settleWithin(found, OTHER_RELAYS_WAIT_MS);
+      else this.#learn(announcement);
+    });
     await ready;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ANNOUNCEMENT_WAIT_MS));
-    await Promise.race([found, late]).finally(() => clearTimeout(timer));
+    await settleWithin(Promise.race([found, soon]), ANNOUNCEMENT_WAIT_MS);
+  }
+
+  #learn(announcement: Announcement | undefined): void {
+    if (announcement === undefined) return;
+    this.#acquaintance.learnAnnouncement(announcement);
+    if (this.#acquaintance.hasMet) return;
+    this.#wraps.learnAnnouncement(announcement);
+    this.#exchange.reconsider();
   }
 
   /** Stateless mode: the handshake does not leave the process. */

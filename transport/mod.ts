@@ -7,6 +7,7 @@
  */
 export {
   type Announcement,
+  type AnnouncementLookupOptions,
   type AnnouncementReceipt,
   type AnnounceOptions,
   Announcer,
@@ -105,7 +106,7 @@ export {
   type SubscriptionHandlers,
 } from "./relay/pool.ts";
 export type { RelayState, RelayStatus } from "./relay/status.ts";
-export type { EventOrigin, WaitOptions } from "./relay/options.ts";
+export type { EventOrigin, QueryOptions, WaitOptions } from "./relay/options.ts";
 export { normalizeRelayUrl } from "./relay/url.ts";
 export type { WebSocketFactory, WebSocketLike } from "./relay/websocket.ts";
 export type {

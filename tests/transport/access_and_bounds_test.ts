@@ -1,8 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
-import { fixtureServer, type Log, network, RawPeer, until } from "./_harness.ts";
+import { connect, fixtureServer, type Log, network, RawPeer, until } from "./_harness.ts";
 
 const echo = (id: number, message: string) => ({
   jsonrpc: "2.0",
@@ -60,6 +60,24 @@ Deno.test("F03: a slow authorization holds up nobody else, and keeps its client'
   gate.resolve();
   await until("the slow ones are answered", () => slow.received.length === 2);
   assertEquals(log.echoed, ["quick", "slow 1", "slow 2"]);
+});
+
+Deno.test("a client may ask again as soon as it has an answer, until too many answers are on their way", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    limits: { maxInFlight: 1 },
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  relay.faults.set({ holdOk: true });
+  const say = (message: string) =>
+    session.client.callTool({ name: "echo", arguments: { message } });
+  await say("first");
+  await say("second");
+  await assertRejects(() => say("third"), Error, "more than 1 requests at the same time");
+  relay.faults.clear();
+  relay.faults.release();
 });
 
 Deno.test("F09: the bounds hold: requests in flight, sessions, and the size of an answer", async () => {

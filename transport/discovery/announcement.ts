@@ -87,23 +87,35 @@ export interface Announcement {
   readonly tags: Tags;
 }
 
+/** Options of {@linkcode fetchAnnouncement}. */
+export interface AnnouncementLookupOptions extends LookupOptions {
+  /** Told once what the relays that are connected know, while others can't be reached yet. */
+  readonly onHeard?: (announcement: Announcement | undefined) => void;
+}
+
 /**
  * Looks up the announcement of a server.
  *
  * @param pool The relays to ask; all of them are waited for, up to the deadline.
  * @param server The server's public key, hex.
- * @param options The deadline and the engine.
+ * @param options The deadline, the engine, and whom to tell before all have answered.
  * @returns The newest announcement whose signature holds; `undefined` when there is none.
  * @throws {RelayError} RELAY_UNREACHABLE when no relay could be asked.
  */
 export async function fetchAnnouncement(
   pool: RelayPool,
   server: string,
-  options: LookupOptions = {},
+  options: AnnouncementLookupOptions = {},
 ): Promise<Announcement | undefined> {
+  const { onHeard, engine, ...wait } = options;
   const filter = { kinds: [SERVER_ANNOUNCEMENT_KIND], authors: [server] };
-  const event = newestGenuine(await pool.query([filter], options), options.engine);
-  return event && parseAnnouncement(event);
+  const read = (events: readonly NostrEvent[]) => {
+    const event = newestGenuine(events, engine);
+    return event && parseAnnouncement(event);
+  };
+  return read(
+    await pool.query([filter], { ...wait, onHeard: (events) => onHeard?.(read(events)) }),
+  );
 }
 
 /** Reads an announcement; the event must have been verified. */

@@ -5,7 +5,11 @@
  *
  * @module
  */
-export { type Announcement, fetchAnnouncement } from "./announcement.ts";
+export {
+  type Announcement,
+  type AnnouncementLookupOptions,
+  fetchAnnouncement,
+} from "./announcement.ts";
 export {
   type AnnouncementReceipt,
   type AnnounceOptions,

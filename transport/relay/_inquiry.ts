@@ -15,6 +15,7 @@ export interface InquiryOptions {
   readonly connections: readonly RelayConnection[];
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly onHeard: ((events: readonly NostrEvent[]) => void) | undefined;
   readonly onEnd: () => void;
 }
 
@@ -32,6 +33,7 @@ export class Inquiry {
   readonly #reject: (error: unknown) => void;
   #asked = false;
   #served = false;
+  #isHeard = false;
 
   /**
    * @param filters What to ask for.
@@ -77,6 +79,15 @@ export class Inquiry {
     if (reason === undefined) this.#served = true;
     else this.#failures.push({ url: connection.url, reason });
     if (this.#pending.size === 0) this.#finish();
+    else this.#tellWhatIsHeard();
+  }
+
+  /** Once those that are connected are through. */
+  #tellWhatIsHeard(): void {
+    if (this.#isHeard || !this.#served) return;
+    if ([...this.#pending.keys()].some(({ isOpen }) => isOpen)) return;
+    this.#isHeard = true;
+    this.#options.onHeard?.(this.#sorted());
   }
 
   #expire(): void {
@@ -89,7 +100,7 @@ export class Inquiry {
 
   #finish(): void {
     if (this.#served || this.#found.size > 0) {
-      this.#resolve([...this.#found.values()].sort(byAge));
+      this.#resolve(this.#sorted());
     } else {
       this.#reject(
         this.#asked
@@ -98,6 +109,10 @@ export class Inquiry {
       );
     }
     this.#end();
+  }
+
+  #sorted(): NostrEvent[] {
+    return [...this.#found.values()].sort(byAge);
   }
 
   #end(): void {

@@ -147,6 +147,15 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
+/** Options of a query. */
+export interface QueryOptions extends WaitOptions {
+  /**
+   * Told once, when every relay that is connected is through while others can't be reached yet: the
+   * events so far, the newest first. The query goes on for the others.
+   */
+  readonly onHeard?: (events: readonly NostrEvent[]) => void;
+}
+
 /** Options of a publish. */
 export interface PublishOptions extends WaitOptions {
   /** Which relays of the pool to publish on, by URL; all of them by default. */

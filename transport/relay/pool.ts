@@ -15,6 +15,7 @@ import type { Filter } from "./filter.ts";
 import type {
   PublishOptions,
   PublishReceipt,
+  QueryOptions,
   RelayPoolOptions,
   RelaySubscription,
   SubscribeOptions,
@@ -178,13 +179,14 @@ export class RelayPool implements AsyncDisposable {
    * Asks every relay for stored events, until each is through or has failed, or the deadline. A
    * relay that can't be reached holds nobody up.
    * @param filters What to ask for: events that match any of them.
-   * @param options When to stop waiting; by default after `queryTimeoutMs`.
+   * @param options When to stop waiting, by default after `queryTimeoutMs`, and whom to tell of
+   *   what is there before.
    * @returns The events, each once, the newest first. Their ids are their own, but their signatures
    *   are not verified: should a relay forge one, the forged copy is listed beside the genuine.
    * @throws {RelayError} RELAY_UNREACHABLE when no relay could be asked, SUBSCRIPTION_REFUSED when
    *   none of those that were asked answered; CLOSED when the pool is closed.
    */
-  async query(filters: readonly Filter[], options: WaitOptions = {}): Promise<NostrEvent[]> {
+  async query(filters: readonly Filter[], options: QueryOptions = {}): Promise<NostrEvent[]> {
     options.signal?.throwIfAborted();
     const timeoutMs = positive("timeoutMs", options.timeoutMs ?? this.#settings.queryTimeoutMs);
     this.connect();
@@ -192,6 +194,7 @@ export class RelayPool implements AsyncDisposable {
       connections: this.#select(),
       timeoutMs,
       signal: options.signal,
+      onHeard: options.onHeard,
       onEnd: () => this.#pending.delete(inquiry),
     });
     this.#pending.add(inquiry);

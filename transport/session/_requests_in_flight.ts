@@ -40,6 +40,7 @@ export interface RequestTotal {
 export class RequestsInFlight {
   readonly #byEvent = new Map<string, RequestInFlight>();
   readonly #total: RequestTotal;
+  #answered = 0;
 
   /** @param total Where the requests of all clients are counted. */
   constructor(total: RequestTotal) {
@@ -49,6 +50,11 @@ export class RequestsInFlight {
   /** How many there are. */
   get size(): number {
     return this.#byEvent.size;
+  }
+
+  /** How many are not answered yet; the answers of the others are on their way. */
+  get waiting(): number {
+    return this.#byEvent.size - this.#answered;
   }
 
   /** Those that are not answered yet. */
@@ -79,10 +85,17 @@ export class RequestsInFlight {
     );
   }
 
+  /** The server has answered one. */
+  answer(request: RequestInFlight, answer: NonNullable<RequestInFlight["answer"]>): void {
+    request.answer = answer;
+    this.#answered += 1;
+  }
+
   /** Ends one. */
-  delete({ eventId, stream, watched }: RequestInFlight): void {
+  delete({ eventId, stream, watched, answer }: RequestInFlight): void {
     if (this.#byEvent.delete(eventId)) {
       this.#total.count -= 1;
+      if (answer !== undefined) this.#answered -= 1;
       watched?.settle();
     }
     stream?.end(new SessionError("CLOSED", "the call was answered, and its stream is over"));
@@ -96,6 +109,7 @@ export class RequestsInFlight {
     }
     this.#total.count -= this.#byEvent.size;
     this.#byEvent.clear();
+    this.#answered = 0;
   }
 
   #youngest(matches: (request: RequestInFlight) => boolean): RequestInFlight | undefined {

@@ -23,7 +23,7 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxSessions: number;
   /**
-   * Requests of one client that are being worked on.
+   * Requests of one client that are being worked on, and as many whose answers are on their way.
    * @default {256}
    */
   readonly maxInFlight: number;

@@ -219,7 +219,7 @@ export class ServerSession implements Session {
     const isTooFast = !isFree && !this.#rate.take(this.#usedAt);
     const refusal = isTooFast
       ? `more than ${limits.maxMessagesPerSecond} messages a second`
-      : isRequest(message) && this.#inFlight.size >= limits.maxInFlight
+      : isRequest(message) && this.#isFull
       ? `more than ${limits.maxInFlight} requests at the same time`
       : isRequest(message) && total.count >= limits.maxTotalInFlight
       ? `more than ${limits.maxTotalInFlight} requests of all clients at the same time`
@@ -377,6 +377,12 @@ export class ServerSession implements Session {
     this.#to.post(answer, { tags: [["e", eventId]], asked }).catch((error) => this.#report(error));
   }
 
+  /** A client that has an answer may ask again, before the relays have said that they took it. */
+  get #isFull(): boolean {
+    const { maxInFlight } = this.#options.limits;
+    return this.#inFlight.waiting >= maxInFlight || this.#inFlight.size >= 2 * maxInFlight;
+  }
+
   async #sendResponse(response: JsonRpcResponse): Promise<void> {
     const request = response.id === undefined ? undefined : this.#inFlight.get(response.id);
     if (request === undefined || request.answer !== undefined) {
@@ -385,7 +391,7 @@ export class ServerSession implements Session {
     }
     const { eventId, id, method, wrapKind: asked } = request;
     const transfer = this.#to.answerInParts(request);
-    request.answer = transfer ?? "sent";
+    this.#inFlight.answer(request, transfer ?? "sent");
     request.watched?.answer(response);
     try {
       const decorated = decorateResponse(response, method, this.#options.decorateResult);

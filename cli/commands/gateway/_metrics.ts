@@ -9,29 +9,9 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { RelayState } from "../../../transport/relay/status.ts";
 import type { RequestObserver } from "../../../transport/server.ts";
+import { REQUEST_METHODS } from "../../mcp_methods.ts";
 import { VERSION } from "../../version.ts";
 import type { GatewayUnit } from "./_unit.ts";
-
-/** Methods that stand in a label; any other is `other`. */
-const METHODS: ReadonlySet<string> = new Set([
-  "completion/complete",
-  "initialize",
-  "logging/setLevel",
-  "ping",
-  "prompts/get",
-  "prompts/list",
-  "resources/list",
-  "resources/read",
-  "resources/subscribe",
-  "resources/templates/list",
-  "resources/unsubscribe",
-  "tasks/cancel",
-  "tasks/get",
-  "tasks/list",
-  "tasks/result",
-  "tools/call",
-  "tools/list",
-]);
 
 const RELAY_STATES: readonly RelayState[] = ["idle", "connecting", "open", "waiting", "closed"];
 
@@ -97,7 +77,7 @@ export class GatewayMetrics {
     return {
       onRequest: () => this.#inFlight.inc({ server }),
       onSettled: ({ method, outcome, durationMs }) => {
-        const label = METHODS.has(method) ? method : "other";
+        const label = REQUEST_METHODS.has(method) ? method : "other";
         this.#requests.inc({ server, method: label, outcome });
         if (outcome === "refused") return;
         this.#inFlight.dec({ server });

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { PrivateKeySigner } from "../../../crypto/mod.ts";
+import { type NostrEvent, PrivateKeySigner } from "../../../crypto/mod.ts";
 import { RelayError } from "../../../errors.ts";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
 import { framesOf, makeEvent, poolOn, reasonOf, until } from "./_harness.ts";
@@ -31,6 +31,21 @@ Deno.test("F16: a query ends at its deadline with what has come", async () => {
   silent.faults.set({ withholdEose: true });
   hole.faults.set({ neverOpen: true });
   assertEquals(await pool.query([{ kinds: [11316] }], { timeoutMs: 50 }), [event]);
+});
+
+Deno.test("query() tells what the relays know that are connected, while another does not open", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using hole = new MemoryRelay({ url: "wss://hole.test" });
+  const event = await makeEvent({ kind: 11316 });
+  hole.faults.set({ neverOpen: true });
+  await using pool = poolOn([good, hole], { connectTimeoutMs: 60_000, queryTimeoutMs: 60_000 });
+  await pool.publish(event, { relays: [good.url] });
+  const { promise, resolve } = Promise.withResolvers<readonly NostrEvent[]>();
+  const stop = new AbortController();
+  const query = pool.query([{ kinds: [11316] }], { onHeard: resolve, signal: stop.signal });
+  assertEquals(await promise, [event]);
+  stop.abort(new Error("enough"));
+  await assertRejects(() => query, Error, "enough");
 });
 
 Deno.test("F16: a relay that can't be reached or hangs up holds no query up", async () => {
