@@ -80,7 +80,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       const { chooseEngine } = await import("./crypto/choose_engine.ts");
       const chosen = await chooseEngine(io.env);
       ends.push(() => Promise.resolve(chosen[Symbol.dispose]()));
-      shownIo = { ...shownIo, engine: chosen.engine };
+      shownIo = { ...shownIo, engine: chosen.engine, workers: chosen.workers };
     }
     const logFormat = "logFormat" in configured ? configured.logFormat : undefined;
     const log = { level: configured.logLevel, format: logFormat };

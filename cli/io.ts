@@ -6,6 +6,7 @@
  */
 
 import type { CryptoEngine } from "../crypto/engine.ts";
+import type { EventWorkers } from "../crypto/event_workers.ts";
 
 /** Where text goes. */
 export interface TextSink {
@@ -56,6 +57,8 @@ export interface CliIo {
   readonly promptSecret?: (question: string) => Promise<string>;
   /** What does the cryptography. Default: plain JavaScript. */
   readonly engine?: CryptoEngine;
+  /** Verify and wrap for a gateway under load. */
+  readonly workers?: EventWorkers;
   /** Takes what has to be closed when the command ends. */
   readonly onEnd?: (end: () => Promise<void>) => void;
 }

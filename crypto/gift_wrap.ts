@@ -8,7 +8,12 @@
 import type { CryptoEngine } from "./engine.ts";
 import { isNostrEvent, type NostrEvent, signEventAs, verifyEvent } from "./event.ts";
 import { openKeyPair } from "./_key_pair.ts";
-import { conversationKey, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt, payloadLength } from "./nip44.ts";
+import {
+  DEFAULT_MAX_PLAINTEXT_BYTES,
+  encryptToSecret,
+  payloadLength,
+  sharedSecret,
+} from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type { Signer } from "./signer.ts";
 import { CvmError, EventError } from "../errors.ts";
@@ -93,16 +98,16 @@ export function wrapEvent(
   if (!isNostrEvent(inner)) throw new TypeError("What is wrapped has to be a signed event");
   const oneTimeKey = engine.generatePrivateKey();
   const pair = openKeyPair(oneTimeKey, engine);
-  let key: Uint8Array | undefined;
+  let secret: Uint8Array | undefined;
   try {
-    key = conversationKey(oneTimeKey, recipient, engine);
+    secret = sharedSecret(oneTimeKey, recipient, engine);
     const { symmetric } = engine;
-    const content = encrypt(JSON.stringify(copyEvent(inner)), key, { symmetric });
+    const content = encryptToSecret(JSON.stringify(copyEvent(inner)), secret, { symmetric });
     const created_at = Math.floor(now() / 1_000);
     return signEventAs({ kind, created_at, tags: [["p", recipient]], content }, pair);
   } finally {
     pair.close();
-    key?.fill(0);
+    secret?.fill(0);
     oneTimeKey.fill(0);
   }
 }
@@ -156,8 +161,8 @@ export async function unwrapEvent(
 }
 
 /**
- * As {@linkcode unwrapEvent}, for callers who look at the inner event before they verify it with
- * {@linkcode checkInner}: what is not wanted costs no verification then.
+ * As {@linkcode unwrapEvent}, for callers who look at the inner event before they verify it: what
+ * is not wanted costs no verification then.
  */
 export async function decryptWrap(
   wrap: NostrEvent,
@@ -172,7 +177,7 @@ export async function decryptWrap(
 }
 
 /** @throws {EventError} `SIGNATURE_INVALID` when the event from inside a wrap is not its author's. */
-export function checkInner(inner: NostrEvent, wrap: NostrEvent, engine?: CryptoEngine): void {
+function checkInner(inner: NostrEvent, wrap: NostrEvent, engine?: CryptoEngine): void {
   if (verifyEvent(inner, engine)) return;
   throw new EventError(
     "SIGNATURE_INVALID",

@@ -34,6 +34,7 @@
 export type { CanonicalHashOptions } from "./canonical_hash.ts";
 export { canonicalHash, invocationHash } from "./canonical_hash.ts";
 export type { CryptoEngine, EngineKey, EngineOptions } from "./engine.ts";
+export type { EventWorkers, VerifyTask, WrapTask } from "./event_workers.ts";
 export type { EventTemplate, NostrEvent, UnsignedEvent } from "./event.ts";
 export { getEventId, isNostrEvent, serializeEvent, signEvent, verifyEvent } from "./event.ts";
 export type { GiftWrapKind, UnwrapOptions, WrapOptions } from "./gift_wrap.ts";
@@ -61,5 +62,5 @@ export type { PrivateKeySignerOptions } from "./private_key_signer.ts";
 export { PrivateKeySigner } from "./private_key_signer.ts";
 export { createPureEngine, pureEngine } from "./pure_engine.ts";
 export type { Signer } from "./signer.ts";
-export type { SymmetricEngine } from "./symmetric.ts";
+export type { HkdfOptions, SymmetricEngine } from "./symmetric.ts";
 export { pureSymmetric } from "./symmetric.ts";

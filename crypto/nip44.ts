@@ -23,6 +23,8 @@ const VERSION = 2;
 const KEY_BYTES = 32;
 const NONCE_BYTES = 32;
 const MAC_BYTES = 32;
+/** The keys of one message: 32 bytes to encrypt, a nonce of 12, 32 to authenticate. */
+const MESSAGE_KEYS_BYTES = 76;
 /** The bytes of a payload around its ciphertext: version, nonce, MAC. */
 const FRAME_BYTES = 1 + NONCE_BYTES + MAC_BYTES;
 /** The shortest payload: a padded text of 32 bytes behind a length of two. */
@@ -92,10 +94,19 @@ export function conversationKey(
   pubkey: string,
   engine: CryptoEngine = pureEngine,
 ): Uint8Array {
+  return extract(sha256, sharedSecret(privateKey, pubkey, engine), SALT);
+}
+
+/** What a conversation key is made of: the secret of both sides, by ECDH. Throws as {@linkcode conversationKey}. */
+export function sharedSecret(
+  privateKey: Uint8Array,
+  pubkey: string,
+  engine: CryptoEngine,
+): Uint8Array {
   if (!isHex(pubkey, KEY_BYTES)) {
     throw new TypeError("The public key of a conversation has 64 lower-case hex digits");
   }
-  return extract(sha256, engine.sharedSecret(privateKey, hexToBytes(pubkey)), SALT);
+  return engine.sharedSecret(privateKey, hexToBytes(pubkey));
 }
 
 /**
@@ -123,7 +134,27 @@ export function encrypt(
 ): string {
   const { symmetric = pureSymmetric, nonce = randomBytes(NONCE_BYTES) } = options;
   if (nonce.length !== NONCE_BYTES) throw new RangeError("A NIP-44 nonce has 32 bytes");
-  const keys = messageKeys(conversationKey, nonce);
+  return seal(plaintext, { nonce, keys: messageKeys(conversationKey, nonce), symmetric });
+}
+
+/** As {@linkcode encrypt}, with what ECDH gives: its conversation key is never made, which saves most of HKDF. */
+export function encryptToSecret(
+  plaintext: string,
+  secret: Uint8Array,
+  { symmetric = pureSymmetric }: Pick<EncryptOptions, "symmetric"> = {},
+): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  return seal(plaintext, { nonce, keys: secretKeys(secret, nonce, symmetric), symmetric });
+}
+
+function seal(
+  plaintext: string,
+  { nonce, keys, symmetric }: {
+    readonly nonce: Uint8Array;
+    readonly keys: MessageKeys;
+    readonly symmetric: SymmetricEngine;
+  },
+): string {
   const padded = pad(encoder.encode(plaintext));
   const ciphertext = symmetric.chacha20(keys.cipherKey, keys.cipherNonce, padded);
   const mac = symmetric.hmacSha256(keys.macKey, nonce, ciphertext);
@@ -157,9 +188,26 @@ export function decrypt(
   conversationKey: Uint8Array,
   options: DecryptOptions = {},
 ): string {
+  return open(payload, (nonce) => messageKeys(conversationKey, nonce), options);
+}
+
+/** As {@linkcode decrypt}, with what ECDH gives. */
+export function decryptFromSecret(
+  payload: string,
+  secret: Uint8Array,
+  options: DecryptOptions = {},
+): string {
+  return open(payload, (nonce) => secretKeys(secret, nonce, options.symmetric), options);
+}
+
+function open(
+  payload: string,
+  keysOf: (nonce: Uint8Array) => MessageKeys,
+  options: DecryptOptions,
+): string {
   const { maxPlaintextBytes = DEFAULT_MAX_PLAINTEXT_BYTES, symmetric = pureSymmetric } = options;
   const { nonce, ciphertext, mac } = decodePayload(payload, maxPlaintextBytes);
-  const keys = messageKeys(conversationKey, nonce);
+  const keys = keysOf(nonce);
   if (!equalBytes(symmetric.hmacSha256(keys.macKey, nonce, ciphertext), mac)) {
     throw refuse("its MAC does not match: it was changed, or encrypted to another key");
   }
@@ -210,7 +258,20 @@ function messageKeys(conversationKey: Uint8Array, nonce: Uint8Array): MessageKey
   if (conversationKey.length !== KEY_BYTES) {
     throw new RangeError("A NIP-44 conversation key has 32 bytes");
   }
-  const keys = expand(sha256, conversationKey, nonce, 76);
+  return cutKeys(expand(sha256, conversationKey, nonce, MESSAGE_KEYS_BYTES));
+}
+
+/** The same keys, from what the conversation key is made of. */
+function secretKeys(
+  secret: Uint8Array,
+  nonce: Uint8Array,
+  symmetric: SymmetricEngine = pureSymmetric,
+): MessageKeys {
+  const options = { salt: SALT, info: nonce, length: MESSAGE_KEYS_BYTES };
+  return cutKeys(symmetric.hkdfSha256(secret, options));
+}
+
+function cutKeys(keys: Uint8Array): MessageKeys {
   return {
     cipherKey: keys.subarray(0, 32),
     cipherNonce: keys.subarray(32, 44),

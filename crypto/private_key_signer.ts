@@ -7,7 +7,12 @@ import type { CryptoEngine } from "./engine.ts";
 import { type EventTemplate, type NostrEvent, signEventAs } from "./event.ts";
 import { type KeyPair, openKeyPair } from "./_key_pair.ts";
 import { parsePrivateKey } from "./keys.ts";
-import { conversationKey, decrypt, DEFAULT_MAX_PLAINTEXT_BYTES, encrypt } from "./nip44.ts";
+import {
+  decryptFromSecret,
+  DEFAULT_MAX_PLAINTEXT_BYTES,
+  encryptToSecret,
+  sharedSecret,
+} from "./nip44.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type { Signer } from "./signer.ts";
 import { CvmError } from "../errors.ts";
@@ -63,7 +68,8 @@ export class PrivateKeySigner implements Signer {
   readonly #engine: CryptoEngine;
   readonly #cacheSize: number;
   readonly #maxPlaintextBytes: number;
-  readonly #conversationKeys = new Map<string, Uint8Array>();
+  /** What conversation keys are made of, by the public keys of the other sides. */
+  readonly #secrets = new Map<string, Uint8Array>();
   #closed = false;
 
   /**
@@ -93,10 +99,10 @@ export class PrivateKeySigner implements Signer {
     const { symmetric } = engine;
     this.nip44 = Object.freeze({
       encrypt: (pubkey: string, plaintext: string) =>
-        settle(() => encrypt(plaintext, this.#conversationKey(pubkey), { symmetric })),
+        settle(() => encryptToSecret(plaintext, this.#sharedSecret(pubkey), { symmetric })),
       decrypt: (pubkey: string, ciphertext: string) =>
         settle(() =>
-          decrypt(ciphertext, this.#conversationKey(pubkey), {
+          decryptFromSecret(ciphertext, this.#sharedSecret(pubkey), {
             maxPlaintextBytes: this.#maxPlaintextBytes,
             symmetric,
           })
@@ -151,8 +157,8 @@ export class PrivateKeySigner implements Signer {
     this.#closed = true;
     this.#privateKey.fill(0);
     this.#pair.close();
-    for (const key of this.#conversationKeys.values()) key.fill(0);
-    this.#conversationKeys.clear();
+    for (const secret of this.#secrets.values()) secret.fill(0);
+    this.#secrets.clear();
   }
 
   /** The same as {@linkcode close}, for `using`. */
@@ -184,23 +190,23 @@ export class PrivateKeySigner implements Signer {
     }
   }
 
-  #conversationKey(pubkey: string): Uint8Array {
+  #sharedSecret(pubkey: string): Uint8Array {
     this.#checkOpen();
-    const known = this.#conversationKeys.get(pubkey);
+    const known = this.#secrets.get(pubkey);
     if (known !== undefined) {
-      this.#conversationKeys.delete(pubkey);
-      this.#conversationKeys.set(pubkey, known);
+      this.#secrets.delete(pubkey);
+      this.#secrets.set(pubkey, known);
       return known;
     }
-    const key = conversationKey(this.#privateKey, pubkey, this.#engine);
-    if (this.#cacheSize === 0) return key;
-    for (const oldest of this.#conversationKeys.keys()) {
-      if (this.#conversationKeys.size < this.#cacheSize) break;
-      this.#conversationKeys.get(oldest)?.fill(0);
-      this.#conversationKeys.delete(oldest);
+    const secret = sharedSecret(this.#privateKey, pubkey, this.#engine);
+    if (this.#cacheSize === 0) return secret;
+    for (const oldest of this.#secrets.keys()) {
+      if (this.#secrets.size < this.#cacheSize) break;
+      this.#secrets.get(oldest)?.fill(0);
+      this.#secrets.delete(oldest);
     }
-    this.#conversationKeys.set(pubkey, key);
-    return key;
+    this.#secrets.set(pubkey, secret);
+    return secret;
   }
 }
 

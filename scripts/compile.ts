@@ -40,6 +40,9 @@ const CHECK_SUMS = "SHA256SUMS";
 /** `main.ts` loads `app.ts` by a specifier that Deno can't follow. */
 const ENTRIES = ["cli/main.ts", "cli/app.ts"];
 
+/** `crypto/workers.ts` starts it by its URL, beside the chunk that holds it. */
+const WORKER = "_worker.ts";
+
 /** How a failure begins that comes from the network, or the lack of one. */
 export const UNFETCHED = "the runtime base can't be fetched";
 
@@ -144,6 +147,14 @@ async function bundleInto(
     const hint = isOld ? ` (Deno ${Deno.version.deno}; \`deno bundle\` needs 2.5 or newer)` : "";
     throw new Error(`The program can't be bundled${hint}: ${message}`);
   }
+  const worker = await run(Deno.execPath(), [
+    "bundle",
+    "--quiet",
+    ...external,
+    `--output=${folder}/${WORKER}`,
+    `crypto/${WORKER}`,
+  ]);
+  if (!worker.success) throw new Error(`The crypto worker can't be bundled: ${worker.message}`);
   const imports = Object.fromEntries(EMBEDDED.map((name) => [name, config.imports[name]]));
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ imports }));
 }
@@ -167,6 +178,7 @@ async function compileOne(
     ...PERMISSIONS.map((name) => `--allow-${name}`),
     ...(target === undefined ? [] : [`--target=${TARGETS[target]}`]),
     `--include=${bundle}/app.js`,
+    `--include=${bundle}/${WORKER}`,
     `--output=${file}`,
     `${bundle}/main.js`,
   ]);

@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { parseServerAddress } from "../crypto/keys.ts";
+import { pureEngine } from "../crypto/pure_engine.ts";
 import { CvmError, SessionError } from "../errors.ts";
 import { Acquaintance } from "./client/_acquaintance.ts";
 import { Exchange } from "./client/_exchange.ts";
@@ -136,6 +137,11 @@ export class NostrClientTransport implements Transport {
     return this.#acquaintance.announcement;
   }
 
+  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  get engine(): string {
+    return (this.#options.engine ?? pureEngine).name;
+  }
+
   /** How messages leave now: `"plain"`, or the kind of their gift wrap. */
   get wrap(): "plain" | 1059 | 21059 {
     return this.#wraps.current ?? "plain";
@@ -151,11 +157,11 @@ export class NostrClientTransport implements Transport {
     if (this.#pool !== undefined || this.#stop.signal.aborted) {
       throw new SessionError("CLOSED", "a transport can be started once; make a new one");
     }
-    const { signer, engine } = this.#options;
+    const { signer, engine, workers } = this.#options;
     try {
       const publicKey = await signer.getPublicKey();
       const pool = this.#pool = await this.#openPool();
-      const common = { pool, signer, engine, now: this.#now };
+      const common = { pool, signer, engine, workers, now: this.#now };
       this.#outbox = new Outbox({ ...common, salt: this.#salt, signal: this.#stop.signal });
       this.#inbox = new Inbox({
         ...common,

@@ -85,6 +85,8 @@ export interface NostrServer extends AsyncDisposable {
   readonly publicKey: string;
   /** The relays it listens on. */
   readonly pool: RelayPool;
+  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  readonly engine: string;
   /** What became of the announcement; `undefined` for a server that is not announced. */
   readonly announcement: AnnouncementReceipt | undefined;
   /** Takes the announcement back from all relays. */
@@ -218,6 +220,7 @@ async function acceptSessions(
 class RunningServer implements NostrServer {
   readonly publicKey: string;
   readonly pool: RelayPool;
+  readonly engine: string;
   readonly announcement: AnnouncementReceipt | undefined;
   readonly #listener: Listener;
   readonly #accepting: Promise<void>;
@@ -231,6 +234,7 @@ class RunningServer implements NostrServer {
   ) {
     this.publicKey = listener.publicKey;
     this.pool = listener.pool;
+    this.engine = listener.engine;
     this.announcement = announcement;
     this.#listener = listener;
     this.#accepting = accepting;

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
+import { CryptoWorkers, type EventWorkers } from "../../crypto/workers.ts";
 import { createPureEngine } from "../../crypto/pure_engine.ts";
 import { loadWasmEngine } from "../../crypto/wasm_engine.ts";
 import { CvmError, InputError } from "../../errors.ts";
@@ -18,10 +19,15 @@ const logger = getLogger(["cvm", "crypto"]);
 /** The variable that names an engine, where the choice is not to be ours. */
 const VARIABLE = "CVM_ENGINE";
 
+/** The variable that says how many workers a gateway under load has. */
+const WORKERS_VARIABLE = "CVM_WORKERS";
+
 /** An engine, which is closed at the end of the scope. */
 export interface ChosenEngine extends Disposable {
   /** The engine. */
   readonly engine: CryptoEngine;
+  /** Its workers; `undefined` for the native one, which is faster than the way to a worker. */
+  readonly workers?: EventWorkers;
 }
 
 /**
@@ -30,14 +36,42 @@ export interface ChosenEngine extends Disposable {
  *
  * @param env The environment.
  * @returns The engine, with `node:crypto` beside it.
- * @throws {InputError} CONFIG_INVALID when `CVM_ENGINE` names no engine.
+ * @throws {InputError} CONFIG_INVALID when `CVM_ENGINE` names no engine, or `CVM_WORKERS` is no number of them.
  * @throws {CvmError} ENGINE_UNAVAILABLE when the one that it names can't be had.
  */
 export async function chooseEngine(env: Environment): Promise<ChosenEngine> {
-  const name = env.get(VARIABLE) ?? "";
-  const chosen = await engineByName(name);
+  const count = countOf(env.get(WORKERS_VARIABLE) ?? "");
+  const chosen = withWorkers(await engineByName(env.get(VARIABLE) ?? ""), count);
   logger.debug("the crypto engine is {name}", { name: chosen.engine.name });
   return chosen;
+}
+
+/** How many workers are wanted; `undefined` for as many as there are cores for. */
+function countOf(text: string): number | undefined {
+  if (text === "" || text === "auto") return undefined;
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  throw new InputError("CONFIG_INVALID", `${WORKERS_VARIABLE} is auto or a number, not ${text}`);
+}
+
+function withWorkers(chosen: ChosenEngine, count: number | undefined): ChosenEngine {
+  const { engine } = chosen;
+  if (engine.name === "native") {
+    if (count) {
+      logger.warning("{variable} is ignored: the native engine needs no workers", {
+        variable: WORKERS_VARIABLE,
+      });
+    }
+    return chosen;
+  }
+  const workers = new CryptoWorkers({ engine, count });
+  return {
+    engine,
+    workers,
+    [Symbol.dispose]: () => {
+      void workers.close();
+      chosen[Symbol.dispose]();
+    },
+  };
 }
 
 async function engineByName(name: string): Promise<ChosenEngine> {

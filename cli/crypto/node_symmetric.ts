@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { createCipheriv, createHash, createHmac, getCiphers } from "node:crypto";
-import { pureSymmetric, type SymmetricEngine } from "../../crypto/symmetric.ts";
+import { createCipheriv, createHash, createHmac, getCiphers, hkdfSync } from "node:crypto";
+import { type HkdfOptions, pureSymmetric, type SymmetricEngine } from "../../crypto/symmetric.ts";
 
 /** ChaCha20 of OpenSSL takes the counter before the nonce. */
 const COUNTER_BYTES = 4;
@@ -21,6 +21,8 @@ export const nodeSymmetric: SymmetricEngine = Object.freeze({
     for (const part of parts) mac.update(part);
     return bytesOf(mac.digest());
   },
+  hkdfSha256: (secret: Uint8Array, { salt, info, length }: HkdfOptions) =>
+    new Uint8Array(hkdfSync("sha256", secret, salt, info, length)),
   // `node:crypto` of Deno 2.4 does not have it.
   chacha20: getCiphers().includes("chacha20") ? chacha20 : pureSymmetric.chacha20,
 });

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, "asks" | "runs" | "local">> = {
   review: "asks",
   announce: "asks",
   codegen: "asks",
+  bench: "asks",
   relay: "local",
   keys: "local",
   config: "local",

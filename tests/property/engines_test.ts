@@ -2,7 +2,14 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { nodeSymmetric } from "../../cli/crypto/mod.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { conversationKey, decrypt, encrypt } from "../../crypto/nip44.ts";
+import {
+  conversationKey,
+  decrypt,
+  decryptFromSecret,
+  encrypt,
+  encryptToSecret,
+  sharedSecret,
+} from "../../crypto/nip44.ts";
 import { pureSymmetric } from "../../crypto/symmetric.ts";
 import { openEngines } from "../crypto/_engines.ts";
 import { privateKeys } from "./_arbitraries.ts";
@@ -107,6 +114,8 @@ Deno.test("the symmetric operations of node:crypto give the bytes of the pure on
       assertEquals(mac, pureSymmetric.hmacSha256(key, one, two));
       const ciphertext = nodeSymmetric.chacha20(key, nonce, one);
       assertEquals(ciphertext, pureSymmetric.chacha20(key, nonce, one));
+      const hkdf = { salt: nonce, info: two, length: 76 };
+      assertEquals(nodeSymmetric.hkdfSha256(one, hkdf), pureSymmetric.hkdfSha256(one, hkdf));
     }),
     { numRuns: 60 },
   );
@@ -123,6 +132,11 @@ Deno.test("NIP-44 payloads are the same with every engine and symmetric part", a
         return [pureSymmetric, nodeSymmetric].map((symmetric) => {
           const payload = encrypt(plaintext, key, { nonce, symmetric });
           assertEquals(decrypt(payload, key, { symmetric }) === plaintext, true);
+          // Wraps and signers go straight from what ECDH gives to the keys of a message.
+          const secret = sharedSecret(one, peer.join(""), engine);
+          assertEquals(decryptFromSecret(payload, secret, { symmetric }) === plaintext, true);
+          const other = encryptToSecret(plaintext, secret, { symmetric });
+          assertEquals(decrypt(other, key, { symmetric }) === plaintext, true);
           return payload;
         });
       });

@@ -46,9 +46,14 @@ Deno.test("compile() makes one executable for this machine, and no check sums", 
   assertEquals(await namesIn(folder.path), ["LICENSES.txt", name], "nothing else is left behind");
   assertEquals(runs.map(([deno, command]) => [deno, command]), [
     [Deno.execPath(), "bundle"],
+    [Deno.execPath(), "bundle"],
     ["other-deno", "compile"],
   ]);
-  const allowed = runs[1]?.filter((arg) => arg.startsWith("--allow-")).sort();
+  assert(
+    runs[2]?.some((arg) => /^--include=.*_worker\.ts$/.test(arg)),
+    "the crypto worker is in it",
+  );
+  const allowed = runs[2]?.filter((arg) => arg.startsWith("--allow-")).sort();
   const names = ["env", "ffi", "net", "read", "run", "sys", "write"];
   assertEquals(allowed, names.map((permission) => `--allow-${permission}`));
 });
@@ -122,7 +127,7 @@ Deno.test("compile() does not put the runtime base of this machine under another
   const { failures } = await compile(options);
   assertEquals([...failures.keys()], [foreign]);
   assertMatch(failures.get(foreign) ?? "", /DENORT_BIN/);
-  assertEquals(runs.length, targets.length, "the bundle, and this machine's");
+  assertEquals(runs.length, targets.length + 1, "two bundles, and this machine's");
 });
 
 Deno.test("compile() refuses a target that is none, and fails when the bundle does", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CryptoEngine } from "../../crypto/engine.ts";
+import type { EventWorkers } from "../../crypto/event_workers.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import type { RelayPool, RelayPoolOptions } from "../relay/pool.ts";
 import type { SessionLimits } from "../session/limits.ts";
@@ -49,6 +50,8 @@ export interface NostrClientTransportOptions extends Features {
   readonly limits?: Partial<SessionLimits>;
   /** The engine that verifies and wraps. Default: the pure one. */
   readonly engine?: CryptoEngine;
+  /** Verify and wrap in other threads, when many events wait: `CryptoWorkers` of `./crypto/workers`. They stay open. */
+  readonly workers?: EventWorkers;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
 }

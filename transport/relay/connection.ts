@@ -18,6 +18,7 @@ import { Subscription } from "./_subscription.ts";
 import { settleWithin } from "./_timer.ts";
 import type { Filter } from "./filter.ts";
 import type { SubscribeOptions, SubscriptionHandlers } from "./options.ts";
+import type { RelayInfo } from "./nip11.ts";
 import type { RelayStatus } from "./status.ts";
 
 /** After so many failures in a row nobody should wait for the next attempt. */
@@ -127,6 +128,11 @@ export class RelayConnection implements RelayLink {
   /** What waits to be sent, bytes. */
   get bufferedBytes(): number {
     return this.#line.bufferedBytes;
+  }
+
+  /** The relay's information document (NIP-11), once it is known. */
+  get info(): RelayInfo | undefined {
+    return this.#info.info;
   }
 
   /** How the relay is doing. */

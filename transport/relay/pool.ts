@@ -226,12 +226,17 @@ export class RelayPool implements AsyncDisposable {
    * @returns `maxMessageBytes`: the smallest of the greatest frames; 65,536 where nothing is stated.
    */
   limits(): { readonly maxMessageBytes: number } {
-    const greatest = this.snapshot().map(({ info }) => {
+    let maxMessageBytes = Infinity;
+    for (const { info } of this.#connections.values()) {
       const { max_message_length: frame, max_content_length: content } = info?.limitation ?? {};
-      return Math.min(frame ?? DEFAULT_MAX_EVENT_BYTES, content ?? DEFAULT_MAX_EVENT_BYTES);
-    });
+      const greatest = Math.min(
+        frame ?? DEFAULT_MAX_EVENT_BYTES,
+        content ?? DEFAULT_MAX_EVENT_BYTES,
+      );
+      maxMessageBytes = Math.min(maxMessageBytes, greatest);
+    }
     return {
-      maxMessageBytes: greatest.length === 0 ? DEFAULT_MAX_EVENT_BYTES : Math.min(...greatest),
+      maxMessageBytes: Number.isFinite(maxMessageBytes) ? maxMessageBytes : DEFAULT_MAX_EVENT_BYTES,
     };
   }
 
@@ -254,10 +259,11 @@ export class RelayPool implements AsyncDisposable {
   }
 
   /** The connections to some relays, or to all. */
-  #select(relays: readonly string[] = this.urls): RelayConnection[] {
+  #select(relays: readonly string[] = this.urls): readonly RelayConnection[] {
     if (relays.length === 0) {
       throw new RelayError("RELAY_UNREACHABLE", "there is no relay; name at least one", []);
     }
+    if (relays === this.urls) return [...this.#connections.values()];
     return [...new Set(relays.map(normalizeRelayUrl))].map((url) => {
       const connection = this.#connections.get(url);
       if (connection === undefined) throw new TypeError(`${url} is not a relay of this pool`);

@@ -9,7 +9,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
-import { checkInner, decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
+import type { EventWorkers } from "../../crypto/event_workers.ts";
+import { decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, EventError } from "../../errors.ts";
 import type { RelayPool, RelaySubscription } from "../relay/pool.ts";
@@ -67,6 +68,8 @@ export interface InboxOptions {
   readonly replayMemory?: ReplayMemory;
   /** The engine that verifies. */
   readonly engine?: CryptoEngine;
+  /** Verify in its place, when many events wait. */
+  readonly workers?: EventWorkers;
   /** Called with each message, in the order of arrival. */
   readonly onMessage: (inbound: Inbound) => void;
   /** Called for faults of our own signer; a peer's faults are only logged. */
@@ -171,12 +174,10 @@ export class Inbox {
   }
 
   async #open(event: NostrEvent, stored: boolean): Promise<Inbound | undefined> {
-    const { signer, engine, limits, onError } = this.#options;
+    const { signer, limits, onError } = this.#options;
     try {
       if (event.kind === MESSAGE_KIND) {
-        if (!verifyEvent(event, engine)) {
-          throw new EventError("SIGNATURE_INVALID", "the event's signature does not hold");
-        }
+        await this.#verify(event);
         return { event, message: parseMessage(event.content), wrapKind: undefined };
       }
       const inner = await decryptWrap(event, signer, { maxPlaintextBytes: limits.maxEventBytes });
@@ -189,7 +190,7 @@ export class Inbox {
         );
         return undefined;
       }
-      checkInner(inner, event, engine);
+      await this.#verify(inner);
       const wrapKind = event.kind as GiftWrapKind;
       return { event: inner, message: parseMessage(inner.content), wrapKind };
     } catch (error) {
@@ -201,6 +202,14 @@ export class Inbox {
       }
       return undefined;
     }
+  }
+
+  async #verify(event: NostrEvent): Promise<void> {
+    const { engine, workers } = this.#options;
+    const verdict = workers?.verify(event, { waiting: this.#unverified }) ??
+      verifyEvent(event, engine);
+    if (typeof verdict === "boolean" ? verdict : await verdict) return;
+    throw new EventError("SIGNATURE_INVALID", "the event's signature does not hold");
   }
 
   #deliver(inbound: Inbound): void {

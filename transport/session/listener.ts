@@ -6,6 +6,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
+import type { EventWorkers } from "../../crypto/event_workers.ts";
+import { pureEngine } from "../../crypto/pure_engine.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
@@ -95,6 +97,8 @@ export interface ListenOptions extends Features {
   readonly decorateResult?: ResultDecorator;
   /** The engine that verifies and wraps. Default: the pure one. */
   readonly engine?: CryptoEngine;
+  /** Verify and wrap in other threads, when many events wait: `CryptoWorkers` of `./crypto/workers`. They stay open. */
+  readonly workers?: EventWorkers;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
   /** Gives up the start, and closes the listener later. */
@@ -107,6 +111,8 @@ export interface Listener extends AsyncIterable<Session>, AsyncDisposable {
   readonly publicKey: string;
   /** The relays it listens on. */
   readonly pool: RelayPool;
+  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  readonly engine: string;
   /** What it says of itself: name and the like, support flags, further tags. */
   readonly serverTags: Tags;
   /** The sessions that are open. */
@@ -177,6 +183,7 @@ class RelayListener implements Listener {
   readonly publicKey: string;
   readonly pool: RelayPool;
   readonly serverTags: Tags;
+  readonly engine: string;
 
   readonly #parts: Parts;
   readonly #now: () => number;
@@ -219,7 +226,9 @@ class RelayListener implements Listener {
       ...featureTags(options),
       ...(options.oversizedTransfer === false ? [] : [[SUPPORT_TRANSFER_TOKEN]]),
     ];
-    const common = { pool, signer: options.signer, engine: options.engine, now: this.#now };
+    const { signer, engine = pureEngine, workers } = options;
+    this.engine = engine.name;
+    const common = { pool, signer, engine, workers, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
     this.#inbox = new Inbox({
       ...common,

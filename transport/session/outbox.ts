@@ -7,6 +7,7 @@
  */
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
+import type { EventWorkers } from "../../crypto/event_workers.ts";
 import { type GiftWrapKind, wrapEvent } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { SessionError } from "../../errors.ts";
@@ -17,6 +18,7 @@ import {
   EVENT_FRAME_BYTES,
   MAX_EVENT_BYTES,
   signedEventBytes,
+  surelyFits,
   wrappedBytes,
 } from "../wire/event_size.ts";
 import { frameMessage, type FrameProfile, OVERSIZED_TRANSFER } from "../wire/frames.ts";
@@ -40,6 +42,8 @@ export interface OutboxOptions {
   readonly now: () => number;
   /** The engine that wraps. */
   readonly engine?: CryptoEngine;
+  /** Wrap in its place, when many events wait. */
+  readonly workers?: EventWorkers;
   /** A tag value for every event, where other programs may use the same key at the same time. */
   readonly salt?: string;
   /** Ends all publishing. */
@@ -75,6 +79,10 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #unique: UniqueEvents;
   #tail: Promise<unknown> = Promise.resolve();
+  /** Messages that are not handed to the relays yet, but for those that workers wrap. */
+  #waiting = 0;
+  /** Settles when what is being wrapped has left; `undefined` when nothing is. */
+  #wrapped: Promise<void> | undefined;
 
   /** @param options Where events go and who signs them. */
   constructor(options: OutboxOptions) {
@@ -93,11 +101,15 @@ export class Outbox {
    */
   async post(message: JsonRpcMessage, envelope: Envelope): Promise<Posted> {
     const template = this.#template(JSON.stringify(message), envelope);
-    const bytes = signedEventBytes(template);
     const maxBytes = this.#maxEventBytes(envelope.wrapKind !== undefined);
-    if (bytes <= maxBytes) return await this.#enqueue(template, envelope);
-    if (envelope.transfer === undefined) throw tooLarge(bytes, maxBytes);
-    return await this.#postInParts(template.content, envelope, envelope.transfer);
+    if (surelyFits(template, maxBytes)) return await this.#enqueue(template, envelope);
+    const { transfer } = envelope;
+    if (transfer === undefined || template.content.length <= maxBytes) {
+      const bytes = signedEventBytes(template);
+      if (bytes <= maxBytes) return await this.#enqueue(template, envelope);
+      if (transfer === undefined) throw tooLarge(bytes, maxBytes);
+    }
+    return await this.#postInParts(template.content, envelope, transfer);
   }
 
   /** Sends a message and waits until a relay has taken it. */
@@ -113,11 +125,30 @@ export class Outbox {
     recipient: string,
     wrapKind: GiftWrapKind | undefined,
   ): Promise<void> {
-    const { pool, engine, now, signal } = this.#options;
-    const outer = wrapKind === undefined
-      ? event
-      : wrapEvent(event, recipient, { kind: wrapKind, engine, now });
-    await pool.publish(outer, { signal });
+    const { pool, signal } = this.#options;
+    const outer = wrapKind === undefined ? event : this.#wrap(event, recipient, wrapKind);
+    if (this.#wrapped === undefined && !(outer instanceof Promise)) {
+      await pool.publish(outer, { signal });
+      return;
+    }
+    // Workers are not done in the order of the messages, but messages leave in it.
+    const before = this.#wrapped ?? Promise.resolve();
+    const turn = Promise.all([outer, before]).then(([wrapped]) => wrapped);
+    const over = Promise.allSettled([turn, before]).then(() => {
+      if (this.#wrapped === over) this.#wrapped = undefined;
+    });
+    this.#wrapped = over;
+    await pool.publish(await turn, { signal });
+  }
+
+  #wrap(
+    event: NostrEvent,
+    recipient: string,
+    kind: GiftWrapKind,
+  ): NostrEvent | Promise<NostrEvent> {
+    const { engine, now, workers } = this.#options;
+    if (workers === undefined) return wrapEvent(event, recipient, { kind, engine, now });
+    return workers.wrap(event, { recipient, kind, now: now(), waiting: this.#waiting });
   }
 
   /**
@@ -151,6 +182,7 @@ export class Outbox {
 
   #enqueue(template: EventTemplate, envelope: Envelope): Promise<Posted> {
     // Signers may be remote; signing one after the other keeps the order of messages.
+    this.#waiting += 1;
     const posted = this.#tail.then(() => this.#sign(template, envelope));
     this.#tail = posted.catch(() => undefined);
     return posted;
@@ -158,13 +190,17 @@ export class Outbox {
 
   async #sign(template: EventTemplate, envelope: Envelope): Promise<Posted> {
     const { signer, signal } = this.#options;
-    signal.throwIfAborted();
-    const { recipient, wrapKind } = envelope;
-    const event = await signer.signEvent(this.#unique.stamp(template));
-    envelope.onSigned?.(event);
-    const taken = this.publish(event, recipient, wrapKind);
-    taken.catch(() => undefined); // reported to whoever awaits it; nobody has to
-    return { event, taken };
+    try {
+      signal.throwIfAborted();
+      const { recipient, wrapKind } = envelope;
+      const event = await signer.signEvent(this.#unique.stamp(template));
+      envelope.onSigned?.(event);
+      const taken = this.publish(event, recipient, wrapKind);
+      taken.catch(() => undefined); // reported to whoever awaits it; nobody has to
+      return { event, taken };
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 
   #postInParts(content: string, envelope: Envelope, transfer: OutgoingTransfer): Promise<Posted> {

@@ -36,8 +36,10 @@ export function cutText(text: string, maxBytes: number): string[] {
   let start = 0;
   let bytes = 0;
   for (let at = 0; at < text.length;) {
-    const point = text.codePointAt(at)!;
-    const cost = costOf(point);
+    const unit = text.charCodeAt(at);
+    const isAscii = unit < ASCII_COST.length;
+    const point = isAscii ? unit : text.codePointAt(at)!;
+    const cost = isAscii ? ASCII_COST[unit]! : costOf(point);
     if (bytes + cost > maxBytes) {
       pieces.push(text.slice(start, at));
       start = at;
@@ -50,8 +52,8 @@ export function cutText(text: string, maxBytes: number): string[] {
   return pieces;
 }
 
+/** The bytes of a code point beyond ASCII, escaped twice. */
 function costOf(point: number): number {
-  if (point < 128) return ASCII_COST[point]!;
   if (point < 0x800) return 2;
   if (point > 0xffff) return 4;
   return point >= 0xd800 && point < 0xe000 ? LONE_SURROGATE_COST : 3;

@@ -31,6 +31,30 @@ export function signedEventBytes(template: EventTemplate): number {
   return utf8Length(JSON.stringify(template)) + SIGNED_FIELDS_BYTES;
 }
 
+/** What JSON puts around a tag, or one of its items, and behind it. */
+const ITEM_BYTES = 3;
+/** A bound for the numbers of an event and the names of its fields, as JSON. */
+const FIELDS_BYTES = 128;
+/** The most bytes that JSON makes of a UTF-16 code unit: an escape such as backslash, u, 0, 0, 0, 1. */
+const MAX_UNIT_BYTES = 6;
+
+/**
+ * Whether an event surely fits, by the lengths of its texts: nothing is
+ * serialized. False for what may fit all the same.
+ *
+ * @param template An event about to be signed.
+ * @param maxBytes What {@linkcode signedEventBytes} may be.
+ */
+export function surelyFits({ content, tags }: EventTemplate, maxBytes: number): boolean {
+  let units = content.length;
+  let bytes = SIGNED_FIELDS_BYTES + FIELDS_BYTES;
+  for (const tag of tags) {
+    bytes += ITEM_BYTES * (1 + tag.length);
+    for (const item of tag) units += item.length;
+  }
+  return bytes + MAX_UNIT_BYTES * units <= maxBytes;
+}
+
 /** The size in bytes of a gift wrap around so many bytes. */
 export function wrapBytes(plaintextBytes: number): number {
   return WRAP_FIELDS_BYTES + payloadLength(plaintextBytes);

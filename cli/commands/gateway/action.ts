@@ -75,6 +75,7 @@ export async function runGateway(args: GatewayArguments, io: CliIo): Promise<voi
           giftWrap: args.giftWrap,
           replayMemory,
           engine: io.engine,
+          workers: io.workers,
           access: { allow: allowedKeys(allow, allowFile) },
           limits: limitsOf(args),
           announce: { ...announce, profile },

@@ -32,6 +32,26 @@ Deno.test({
   },
 });
 
+Deno.test("chooseEngine() has workers beside an engine that gains by them, as many as CVM_WORKERS says", async () => {
+  for (
+    const [engine, workers, expected] of [
+      ["wasm", "", true],
+      ["pure", "auto", true],
+      ["wasm", "2", true],
+      ["native", "2", false],
+    ] as const
+  ) {
+    const { env } = new TestIo({ env: { CVM_ENGINE: engine, CVM_WORKERS: workers } });
+    using native = openNativeEngine();
+    if (engine === "native" && native === undefined) continue;
+    using chosen = await chooseEngine(env);
+    assertEquals(chosen.workers !== undefined, expected, `${engine} ${workers}`);
+  }
+  const { env } = new TestIo({ env: { CVM_ENGINE: "wasm", CVM_WORKERS: "many" } });
+  const error = await assertRejects(() => chooseEngine(env), CvmError, "many");
+  assertEquals(error.code, "CONFIG_INVALID");
+});
+
 Deno.test("chooseEngine() refuses a name that is none", async () => {
   const error = await assertRejects(() => chosenWith("fastest"), CvmError, "fastest");
   assertEquals(error.code, "CONFIG_INVALID");

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { generateKey, PrivateKeySigner, signEvent, wrapEvent } from "../../../crypto/mod.ts";
 import {
   signedEventBytes,
+  surelyFits,
   utf8Length,
   wrapBytes,
   wrappedBytes,
@@ -17,11 +18,27 @@ Deno.test("signedEventBytes() is the exact size of the signed event", () => {
       (content, tags) => {
         const template = { kind: 25910, created_at: 1_700_000_000, tags, content };
         const signed = signEvent(template, key);
-        assertEquals(signedEventBytes(template), utf8Length(JSON.stringify(signed)));
+        const bytes = signedEventBytes(template);
+        assertEquals(bytes, utf8Length(JSON.stringify(signed)));
+        assert(!surelyFits(template, bytes - 1), "what does not fit is never said to");
       },
     ),
     { numRuns: 25 },
   );
+});
+
+Deno.test("surelyFits() knows small events, and is wrong about none that only just fits", () => {
+  const event = (size: number, text: string) => ({
+    kind: 65_535,
+    created_at: Number.MAX_SAFE_INTEGER,
+    tags: Array.from({ length: size }, () => []),
+    content: text.repeat(size),
+  });
+  for (const text of ["x", "\u0001", "€", "\ud800", '"']) {
+    assert(surelyFits(event(500, text), 6_000), JSON.stringify(text));
+    const tight = event(500, text);
+    assert(!surelyFits(tight, signedEventBytes(tight) - 1), JSON.stringify(text));
+  }
 });
 
 Deno.test("wrapBytes() is the exact size of the gift wrap", async () => {

@@ -1,0 +1,139 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  createPureEngine,
+  type CryptoEngine,
+  PrivateKeySigner,
+  pureEngine,
+  unwrapEvent,
+} from "../../crypto/mod.ts";
+import { loadWasmEngine } from "../../crypto/wasm_engine.ts";
+import { CryptoWorkers, type CryptoWorkersOptions } from "../../crypto/workers.ts";
+import { CvmError } from "../../errors.ts";
+import { clientEvent, OFF_CURVE, SERVER_KEY } from "./_fixtures.ts";
+
+const MANY = { waiting: 100 };
+
+/** A worker that says it is there, and does this with each task. */
+function brokenWorker(onTask: string): () => Worker {
+  const code = `addEventListener("message", ({ data }) => {
+    if ("engine" in data) postMessage({ ready: true });
+    else { ${onTask} }
+  });`;
+  const url = `data:text/javascript,${encodeURIComponent(code)}`;
+  return () => new Worker(url, { type: "module" });
+}
+
+async function started(options: CryptoWorkersOptions): Promise<CryptoWorkers> {
+  const workers = new CryptoWorkers({ handOverFrom: 1, ...options });
+  await workers.ready();
+  return workers;
+}
+
+for (const makeEngine of [() => pureEngine, loadWasmEngine]) {
+  const { name } = await makeEngine();
+  Deno.test(`CryptoWorkers verify and wrap as the ${name} engine does here`, async () => {
+    await using workers = await started({ engine: await makeEngine(), count: 2 });
+    using signer = new PrivateKeySigner(SERVER_KEY);
+    const event = clientEvent();
+    const wrapIt = (recipient: string) =>
+      workers.wrap(event, { recipient, kind: 21059, now: 1_700_000_123_456, ...MANY });
+    const forged = { ...event, content: "{}" };
+    assertEquals(
+      await Promise.all([event, forged, event].map((each) => workers.verify(each, MANY))),
+      [true, false, true],
+    );
+    const wrap = await wrapIt(signer.pubkey);
+    assertEquals([wrap.kind, wrap.created_at, wrap.tags], [21059, 1_700_000_123, [
+      ["p", signer.pubkey],
+    ]]);
+    assertEquals(await unwrapEvent(wrap, signer), event);
+    await assertRejects(async () => await wrapIt(OFF_CURVE), RangeError);
+    assertEquals([workers.size, workers.handedOver], [2, 5]);
+  });
+}
+
+Deno.test("CryptoWorkers start no thread, and hand nothing over, until many events wait", async () => {
+  let threads = 0;
+  const newWorker = () => {
+    threads++;
+    return brokenWorker("")();
+  };
+  await using workers = new CryptoWorkers({ count: 1, newWorker });
+  assertEquals(workers.verify(clientEvent(), { waiting: 3 }), true);
+  assertEquals(threads, 0);
+  assertEquals(workers.verify(clientEvent(), { waiting: 4 }), true, "the thread is not there yet");
+  assertEquals([threads, workers.handedOver], [1, 0]);
+  await workers.ready();
+  assertEquals(workers.verify(clientEvent(), { waiting: 3 }), true);
+  assert(workers.verify(clientEvent(), { waiting: 4 }) instanceof Promise);
+});
+
+Deno.test("CryptoWorkers keep to maxTasks for each worker, and do the rest here", async () => {
+  await using workers = await started({ count: 2, maxTasks: 3, newWorker: brokenWorker("") });
+  const verdicts = Array.from({ length: 20 }, () => workers.verify(clientEvent(), MANY));
+  assertEquals(verdicts.filter((verdict) => verdict === true).length, 14);
+  assertEquals(workers.handedOver, 6);
+  await workers.close();
+  assertEquals(await Promise.all(verdicts), verdicts.map(() => true));
+});
+
+for (
+  const [what, options] of Object.entries<CryptoWorkersOptions>({
+    "that throws": { newWorker: brokenWorker(`throw new Error("broken")`) },
+    "that falls silent": { newWorker: brokenWorker(""), silenceMs: 50 },
+    "that is closed": { newWorker: brokenWorker("close()"), silenceMs: 50 },
+  })
+) {
+  Deno.test(`CryptoWorkers do here what was on a worker ${what}`, async () => {
+    await using workers = await started({ count: 1, ...options });
+    const event = clientEvent();
+    const forged = { ...event, content: "{}" };
+    const verdicts = [event, forged, event].map((each) => workers.verify(each, MANY));
+    assertEquals(workers.handedOver, 3);
+    assertEquals(await Promise.all(verdicts), [true, false, true]);
+    assertEquals(workers.size, 0);
+    assertEquals(workers.verify(event, MANY), true);
+  });
+}
+
+Deno.test("CryptoWorkers that can't start leave everything here", async () => {
+  const nowhere = new URL("./no_such_worker.ts", import.meta.url);
+  const refuse = () => {
+    throw new Error("not permitted");
+  };
+  for (const newWorker of [refuse, () => new Worker(nowhere, { type: "module" })]) {
+    await using workers = await started({ count: 1, newWorker });
+    assertEquals(workers.size, 0);
+    assertEquals(workers.verify(clientEvent(), MANY), true);
+  }
+});
+
+Deno.test("CryptoWorkers.close() ends the threads, settles what is under way, and can be called again", async () => {
+  const workers = await started({ count: 2 });
+  const verdicts = Array.from({ length: 10 }, () => workers.verify(clientEvent(), MANY));
+  await workers.close();
+  assertEquals(await Promise.all(verdicts), verdicts.map(() => true));
+  await workers.close();
+  assertEquals([workers.size, workers.verify(clientEvent(), MANY)], [0, true]);
+  const unused = new CryptoWorkers({ count: 1 });
+  const isReady = unused.ready();
+  await unused.close();
+  await isReady;
+});
+
+Deno.test("CryptoWorkers refuse what they can't work with", () => {
+  const native: CryptoEngine = { ...createPureEngine(), name: "native" };
+  assertThrows(() => new CryptoWorkers({ engine: native }), TypeError, "native");
+  for (const count of [-1, 1.5]) assertThrows(() => new CryptoWorkers({ count }), RangeError);
+  assertThrows(() => new CryptoWorkers({ handOverFrom: 0 }), RangeError);
+  assertThrows(() => new CryptoWorkers({ maxTasks: 0 }), RangeError);
+  assertThrows(() => new CryptoWorkers({ silenceMs: 0 }), RangeError);
+  const { Worker } = globalThis;
+  Reflect.deleteProperty(globalThis, "Worker"); // as in Node.js
+  try {
+    const error = assertThrows(() => new CryptoWorkers(), CvmError);
+    assertEquals(error.code, "ENGINE_UNAVAILABLE");
+  } finally {
+    Object.assign(globalThis, { Worker });
+  }
+});
