@@ -89,10 +89,28 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   } catch (error) {
     const { reason } = io.signal;
     // Whatever an interrupted command fails with, it was interrupted.
-    if (reason instanceof Interrupt) return reason.by === "SIGTERM" ? EXIT.ok : EXIT.interrupted;
+    if (reason instanceof Interrupt) {
+      return reason.by === "SIGTERM" && runsUntilStopped(parsed) ? EXIT.ok : EXIT.interrupted;
+    }
     return await printError(error, shownIo, format);
   } finally {
     await Promise.allSettled(ends.map((end) => end()));
+  }
+}
+
+/** Whether to be stopped is how a command ends; others have then not done what they were to do. */
+function runsUntilStopped(args: Arguments): boolean {
+  switch (args.command) {
+    case "gateway":
+    case "proxy":
+    case "relay":
+      return true;
+    case "discover":
+      return args.live;
+    case "inspect":
+      return args.server === "watch";
+    default:
+      return false;
   }
 }
 

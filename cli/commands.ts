@@ -16,6 +16,7 @@ import { keysCommand } from "./commands/keys/command.ts";
 import { proxyCommand } from "./commands/proxy/command.ts";
 import { relayCommand } from "./commands/relay/command.ts";
 import { reviewCommand } from "./commands/review/command.ts";
+import { withShortLines } from "./short_usage.ts";
 import { choiceErrors } from "./suggestions.ts";
 
 /** Made once: that takes some 20 ms, and parsers have no state. The three main ones come first. */
@@ -40,5 +41,6 @@ const COMMANDS = [
  * @param args The command line that will be parsed, for what is said of mistakes in it.
  */
 export function cvmCommand(args: readonly string[] = []) {
-  return or(...COMMANDS, { errors: choiceErrors(COMMANDS, args) });
+  const parser = or(...COMMANDS, { errors: choiceErrors(COMMANDS, args) });
+  return { ...parser, usage: withShortLines(parser.usage) };
 }

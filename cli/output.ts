@@ -101,6 +101,8 @@ export function takesColours(sink: TextSink, io: CliIo): boolean {
  */
 export async function printError(error: unknown, io: CliIo, format: Format): Promise<number> {
   const exitCode = exitCodeOf(error);
+  // Who reads our output has seen enough, as `head` has: nothing is wrong that would be worth a word.
+  if (error instanceof Deno.errors.BrokenPipe) return exitCode;
   const message = sanitizeText(error instanceof Error ? error.message : String(error));
   if (format === "text") {
     await io.stderr.write(`${paint("cvm:", ["red", "bold"], io.stderr, io)} ${message}\n`);

@@ -21,6 +21,7 @@ const OF_ONE_RUN: ReadonlySet<string> = new Set([
   "--full",
   "--in-flight",
   "--install",
+  "--install-file",
   "--json",
   "--output",
   "--print",

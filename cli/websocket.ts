@@ -4,9 +4,12 @@
  *
  * @module
  */
+import type { Socket } from "node:net";
 import process from "node:process";
 import WebSocket from "ws";
 import type { WebSocketFactory, WebSocketLike } from "../transport/relay/websocket.ts";
+import { openTunnel, proxyFor, type TunnelOpened } from "./http_tunnel.ts";
+import type { Environment } from "./io.ts";
 
 /** So long frames may wait for others of the same turn, in milliseconds. */
 const MAX_GATHER_MS = 2;
@@ -18,6 +21,7 @@ interface WsOptions {
   readonly maxPayload: number;
   readonly perMessageDeflate: boolean;
   readonly followRedirects: boolean;
+  readonly createConnection?: (options: unknown, opened: TunnelOpened) => void;
 }
 
 interface Corkable {
@@ -26,24 +30,40 @@ interface Corkable {
 }
 
 interface WsSocket extends WebSocketLike {
-  on(event: "error", listener: () => void): void;
+  on(event: "error" | "close", listener: () => void): void;
   on(event: "upgrade", listener: (response: { readonly socket: Corkable }) => void): void;
 }
 
-const Socket: new (url: string, options: WsOptions) => WsSocket = WebSocket;
+const WsSocket: new (url: string, options: WsOptions) => WsSocket = WebSocket;
 
-/** Opens a WebSocket that sends each message at once. */
-export const openWebSocket: WebSocketFactory = (url) => {
-  const socket = new Socket(url, {
+/** Opens a WebSocket that sends each message at once, through the proxy of our environment where there is one. */
+export const openWebSocket: WebSocketFactory = (url) => open(url, Deno.env);
+
+/** The same with the proxy of another environment. */
+export function webSocketIn(env: Pick<Environment, "get">): WebSocketFactory {
+  return (url) => open(url, env);
+}
+
+function open(url: string, env: Pick<Environment, "get">): WebSocketLike {
+  const target = new URL(url);
+  const proxy = proxyFor(target, env);
+  let way: Socket | undefined;
+  const socket = new WsSocket(url, {
     maxPayload: MAX_PAYLOAD_BYTES,
     perMessageDeflate: false,
     followRedirects: false,
+    ...(proxy === undefined ? {} : {
+      createConnection: (_, opened) => {
+        way = openTunnel(target, proxy, opened);
+      },
+    }),
   });
   // `ws` throws what nobody listens to; `onerror` may be taken off before the last fault comes. `onclose` tells all.
   socket.on("error", () => undefined);
+  socket.on("close", () => way?.destroy());
   gather(socket);
   return socket;
-};
+}
 
 /** Frames that are sent in one turn leave in one packet, where `ws` would make a system call for each. */
 function gather(socket: WsSocket): void {

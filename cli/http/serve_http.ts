@@ -24,6 +24,8 @@ export interface ServeHttpOptions extends HttpSessionLimits {
   readonly onSession: (session: HttpSession) => void;
   /** The token that each request must carry. Default: none is asked for. */
   readonly bearer?: string;
+  /** Origins of pages that may connect beside those of this machine. Default: none. */
+  readonly origins?: readonly string[];
   /**
    * How many clients may be connected at the same time.
    * @default {16}
@@ -57,7 +59,7 @@ export interface HttpEndpoint extends AsyncDisposable {
  */
 export function serveHttp(options: ServeHttpOptions): HttpEndpoint {
   const sessions = new HttpSessions(options);
-  const guard = new Guard({ bearer: options.bearer });
+  const guard = new Guard(options);
   const stop = new AbortController();
   /** Answers that have not left completely. */
   const leaving = new Set<Promise<void>>();

@@ -4,6 +4,7 @@ import { Server } from "@modelcontextprotocol/sdk/server";
 import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { runCli } from "../../cli/app.ts";
 import { Interrupt } from "../../cli/io.ts";
+import { printError } from "../../cli/output.ts";
 import { serveRelay } from "../../cli/relay/mod.ts";
 import { RelayFaults } from "../../transport/testing/mod.ts";
 import { ReplayFile } from "../../cli/replay_file.ts";
@@ -402,4 +403,20 @@ Deno.test("CEP15-11: cvm inspect warns of a tool that does not have the common s
   assertMatch(out, new RegExp(`common schema +honest +${schemaHash}`));
   assertMatch(out, /warning +liar.* does not have the common schema/);
   assertEquals(out.includes("\u001b"), false);
+});
+
+Deno.test("runCli() ends with 130 when SIGTERM stops what has not done what it was to do", async () => {
+  await using folder = await temporaryFolder();
+  for (const by of ["SIGTERM", "SIGINT"]) {
+    const io = new TestIo({ env: { XDG_CONFIG_HOME: folder.path } });
+    const ended = runCli(["call", STRANGER, "x", "--relay", NO_RELAY], io);
+    io.controller.abort(new Interrupt(by));
+    assertEquals([await ended, io.err], [130, ""]);
+  }
+});
+
+Deno.test("printError() says nothing when nobody reads on", async () => {
+  const io = new TestIo();
+  assertEquals(await printError(new Deno.errors.BrokenPipe("Broken pipe"), io, "json"), 1);
+  assertEquals(io.err, "");
 });

@@ -8,10 +8,11 @@ import { readBearer } from "../../bearer.ts";
 import { childEnvironment } from "../../child_environment.ts";
 import { ChildProcessTransport } from "../../child_process.ts";
 import { UsageError } from "../../exit_codes.ts";
-import { expandHostVariables } from "../../host_variables.ts";
+import { entryOpener } from "../../entry_target.ts";
+import { parseHeaders } from "../../header_option.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
-import { isHeader, type ServerEntry } from "../../servers_file.ts";
+import type { ServerEntry } from "../../servers_file.ts";
 import type { GatewayArguments } from "./command.ts";
 import type { Journal } from "./_journal.ts";
 
@@ -36,7 +37,7 @@ export async function openTarget(
     }
     const url = URL.parse(command);
     if (url === null) throw new UsageError(`${command} is not a URL`);
-    const headers = parseHeaders(args.header, io);
+    const headers = parseHeaders(args.header, io.env);
     const bearer = await readBearer({
       file: args.bearerFile,
       variable: "CVM_UPSTREAM_BEARER",
@@ -60,7 +61,7 @@ export async function openTarget(
 }
 
 /** How a process is opened; what it says on its standard error goes to the journal. */
-export function openProcess(
+function openProcess(
   { command, args, cwd, label, journal }: {
     readonly command: string;
     readonly args: readonly string[];
@@ -72,30 +73,6 @@ export function openProcess(
 ): OpenUpstream {
   const onStderr = (line: string) => journal.ofChild(label, line);
   return () => new ChildProcessTransport({ command, args, env, cwd, onStderr });
-}
-
-function parseHeaders(headers: readonly string[], io: CliIo): Record<string, string> {
-  const parsed: Record<string, string> = {};
-  for (const header of headers) {
-    const at = header.indexOf("=");
-    const name = header.slice(0, at);
-    // What stands there may be a secret: it is not repeated.
-    if (at < 1) throw new UsageError("--header wants NAME=VALUE");
-    const value = header.slice(at + 1);
-    if (/^(authorization|cookie)$/i.test(name) && !value.includes("${")) {
-      throw new UsageError(
-        `--header ${name}: secrets are not taken from the command line; write \${NAME} of a variable, or use --bearer-file`,
-      );
-    }
-    try {
-      parsed[name] = expandHostVariables(value, io.env);
-    } catch (error) {
-      if (error instanceof RangeError) throw new UsageError(`--header ${name} ${error.message}`);
-      throw error;
-    }
-    if (!isHeader(name, parsed[name])) throw new UsageError("--header: this is no HTTP header");
-  }
-  return parsed;
 }
 
 /**
@@ -112,16 +89,6 @@ export async function openEntry(
     readonly journal: Journal;
   },
 ): Promise<OpenUpstream> {
-  if ("url" in target) {
-    const { url, headers } = target;
-    return () => new HttpUpstream({ url, headers, fetch: io.fetch });
-  }
-  const { env } = io;
-  const inherited = await childEnvironment({
-    env,
-    clean: cleanEnv,
-    files: target.envFiles,
-    assignments: [],
-  });
-  return openProcess({ ...target, label, journal }, { ...inherited, ...target.env });
+  const onStderr = (line: string) => journal.ofChild(label, line);
+  return await entryOpener(target, { cleanEnv, io, onStderr });
 }

@@ -69,7 +69,8 @@ export async function callTool(words: readonly string[], context: CallContext): 
     result = streams
       ? await streamCall(params, context, bar)
       : await session.request("tools/call", params, {
-        ...(io.stderr.isTerminal && session.takesTokens
+        // Also where nobody looks: who says how far it is is waited for. A token also asks for a stream.
+        ...(session.takesTokens && (args.stream !== false || io.stderr.isTerminal)
           ? { onprogress: (step) => bar.show(step) }
           : {}),
       });

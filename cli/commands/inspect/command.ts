@@ -32,6 +32,10 @@ export interface InspectArguments extends NetworkArguments, ServerArguments, Out
   readonly stdio: boolean;
   /** The URL of a server that is not on Nostr. */
   readonly http?: string;
+  /** Headers of each request there. */
+  readonly header: readonly string[];
+  /** The file of an MCP host that names the server. */
+  readonly servers?: string;
   /** Variables of the process that is started. */
   readonly env: readonly string[];
   /** The working directory of that process. */
@@ -98,6 +102,14 @@ export function inspectCommand(): Parser<"sync", InspectArguments, unknown> {
         http: optional(option("--http", string({ metavar: "URL" }), {
           description:
             message`Look at a server behind a Streamable HTTP URL. CVM_UPSTREAM_BEARER may hold a token for it.`,
+        })),
+        header: multiple(option("--header", string({ metavar: "NAME=VALUE" }), {
+          description:
+            message`A header for that URL; \${NAME} in the value stands for a variable, so that secrets stay out of the command line.`,
+        })),
+        servers: optional(option("--servers", string({ metavar: "FILE" }), {
+          description:
+            message`Look at a server of an MCP host's file (mcpServers or servers), by its name there: cvm inspect --servers FILE NAME [WHAT].`,
         })),
         ...childOptions(),
         childCommand: wordsAfterDashes(),

@@ -76,7 +76,7 @@ export async function runDiff(
   args: DiffArguments,
   io: CliIo,
 ): Promise<void> {
-  const other = { ...args, stdio: false, http: undefined, childCommand: [] };
+  const other = { ...args, stdio: false, http: undefined, servers: undefined, childCommand: [] };
   const loaded = [load(names[0], args, io), load(names[1], other, io)] as const;
   await Promise.allSettled(loaded); // whichever fails, both connections have been closed
   const [a, b] = await Promise.all(loaded);

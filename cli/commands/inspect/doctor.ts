@@ -74,15 +74,16 @@ export async function runDoctor(
 ): Promise<void> {
   const output = new Output(io, args.format);
   const checkup = new Checkup(io);
+  const isOnNostr = server !== undefined && args.servers === undefined;
   let target: Target | undefined;
-  await checkup.run(server === undefined ? "target" : "address", async () => {
+  await checkup.run(isOnNostr ? "address" : "target", async () => {
     target = await prepareTarget(args, server, io);
     const { publicKey, hints } = target.route?.server ?? {};
     if (publicKey === undefined) return { detail: target.label };
     const where = hints?.length ? `with relay hints ${hints.join(", ")}` : "without relay hints";
     return { detail: `${formatNpub(publicKey)}, ${where}` };
   });
-  if (server !== undefined) await checkNostr(checkup, () => target, args, io);
+  if (isOnNostr) await checkNostr(checkup, () => target, args, io);
   await checkup.run("server", async () => {
     if (target === undefined) throw new TypeError("there is no target");
     await using connected = await connectTarget(target, { io, timeoutMs: args.timeoutMs });

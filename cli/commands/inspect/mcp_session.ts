@@ -16,8 +16,9 @@ import {
   SUPPORT_OPEN_STREAM,
   SUPPORT_TRANSFER_TOKEN,
 } from "../../../transport/wire/tags.ts";
+import { REQUEST_TIMEOUT } from "../../../transport/wire/message.ts";
 import { didYouMean } from "../../did_you_mean.ts";
-import { UsageError } from "../../exit_codes.ts";
+import { isRpcError, UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import type { SeenNames } from "../../seen_names.ts";
@@ -116,8 +117,9 @@ export class McpSession {
    *
    * @param method The method.
    * @param params Its parameters.
-   * @param options Who hears of progress; the request then bears a token.
+   * @param options Who hears of progress; the request then bears a token, and each report is waited for anew.
    * @returns The result as it came.
+   * @throws {SessionError} SERVER_NOT_ANSWERING when neither an answer nor progress came in time.
    */
   async request(
     method: string,
@@ -130,8 +132,11 @@ export class McpSession {
       resetTimeoutOnProgress: true,
       signal: this.#io.signal,
     });
+    const known = answer.catch((error) => {
+      throw asTimeout(error, method, this.#timeoutMs);
+    });
     // Without a handshake it is the first request that finds out that nobody is there.
-    return await Promise.race([answer, ...(this.#silence === undefined ? [] : [this.#silence])]);
+    return await Promise.race([known, ...(this.#silence === undefined ? [] : [this.#silence])]);
   }
 
   /** All pages of a list; empty when the server does not have it. */
@@ -200,6 +205,21 @@ export class McpSession {
       throw error;
     }
   }
+}
+
+/** The MCP client's error when it has waited long enough, as ours: it says how long, and what helps. Others as they are. */
+export function asTimeout(error: unknown, method: string, timeoutMs: number): unknown {
+  const isTimeout = isRpcError(error) && error.code === REQUEST_TIMEOUT && isObject(error.data) &&
+    "timeout" in error.data;
+  return isTimeout
+    ? new SessionError(
+      "SERVER_NOT_ANSWERING",
+      `nothing came from the server for ${
+        timeoutMs / 1000
+      } s after ${method}; --timeout SECONDS waits longer`,
+      { cause: error },
+    )
+    : error;
 }
 
 /** An entry is an object with a name; what it says beside that is looked at where it is used. */

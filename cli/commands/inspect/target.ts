@@ -11,7 +11,9 @@ import type { Transport } from "../../../transport/types.ts";
 import { childEnvironment } from "../../child_environment.ts";
 import { ChildProcessTransport } from "../../child_process.ts";
 import { prepareRoute, type ServerRoute } from "../../connection.ts";
+import { entryOpener } from "../../entry_target.ts";
 import { UsageError } from "../../exit_codes.ts";
+import { parseHeaders } from "../../header_option.ts";
 import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments, ServerArguments } from "../../options.ts";
@@ -21,7 +23,8 @@ import { slugOf } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import { SeenNames } from "../../seen_names.ts";
 import { VERSION } from "../../version.ts";
-import { GRACE_MS, McpSession } from "./mcp_session.ts";
+import { readHostEntry } from "./host_entry.ts";
+import { asTimeout, GRACE_MS, McpSession } from "./mcp_session.ts";
 
 /** JSON-RPC's word for an internal error. */
 const INVALID_ANSWER = -32603;
@@ -32,6 +35,10 @@ export interface TargetArguments extends NetworkArguments, ServerArguments {
   readonly stdio: boolean;
   /** The URL that it is behind. */
   readonly http?: string;
+  /** Headers of each request there, `NAME=VALUE`. */
+  readonly header?: readonly string[];
+  /** The file of a host that names it. */
+  readonly servers?: string;
   /** Variables of the process. */
   readonly env: readonly string[];
   /** The working directory of the process. */
@@ -60,10 +67,14 @@ export interface ConnectedTarget extends Target, AsyncDisposable {
   readonly handshakeMs: number;
 }
 
-/** Whether the options name a server beside Nostr. @throws {UsageError} When they contradict each other. */
+/** Whether options alone name a server beside Nostr. @throws {UsageError} When they contradict each other. */
 export function hasLocalTarget(args: TargetArguments): boolean {
-  const { stdio, http, childCommand } = args;
+  const { stdio, http, servers, header = [], childCommand } = args;
   if (stdio && http !== undefined) throw new UsageError("--stdio and --http exclude each other");
+  if (servers !== undefined && (stdio || http !== undefined)) {
+    throw new UsageError("--servers names a server already, without --stdio and --http");
+  }
+  if (header.length > 0 && http === undefined) throw new UsageError("--header is for --http");
   if (stdio && childCommand.length === 0) {
     throw new UsageError("--stdio needs the command that starts the server, after --");
   }
@@ -79,7 +90,13 @@ export async function prepareTarget(
   server: string | undefined,
   io: CliIo,
 ): Promise<Target> {
-  const { http, stdio, childCommand } = args;
+  const { http, stdio, servers, childCommand } = args;
+  if (servers !== undefined) {
+    const label = server ?? "";
+    const entry = await readHostEntry(servers, label, io);
+    const open = await entryOpener(entry, { cleanEnv: false, io, onStderr: stderrOf(label, io) });
+    return { label, transport: open() };
+  }
   if (http !== undefined || stdio) {
     const words = http === undefined ? childCommand : [http];
     const { label, open } = await prepareLocal({ ...args, words, isUrl: !stdio }, io);
@@ -105,6 +122,8 @@ export interface LocalTarget {
   readonly words: readonly string[];
   /** Whether it is a URL. */
   readonly isUrl: boolean;
+  /** Headers of each request to a URL, `NAME=VALUE`. */
+  readonly header?: readonly string[];
   /** Variables of the process. */
   readonly env: readonly string[];
   /** The working directory of the process. */
@@ -113,7 +132,7 @@ export interface LocalTarget {
 
 /** Prepares connections to a server that is not on Nostr: to a URL, or to a process for each. */
 export async function prepareLocal(
-  { words, isUrl, env: assignments, cwd }: LocalTarget,
+  { words, isUrl, header = [], env: assignments, cwd }: LocalTarget,
   io: CliIo,
 ): Promise<{ readonly label: string; readonly open: () => Transport }> {
   const [command = "", ...rest] = words;
@@ -123,17 +142,23 @@ export async function prepareLocal(
       throw new UsageError(`${command} is not an http: or https: URL`);
     }
     const bearer = io.env.get("CVM_UPSTREAM_BEARER");
-    return { label: url.origin, open: () => new HttpUpstream({ url, bearer, fetch: io.fetch }) };
+    const headers = parseHeaders(header, io.env);
+    return {
+      label: url.origin,
+      open: () => new HttpUpstream({ url, headers, bearer, fetch: io.fetch }),
+    };
   }
   const env = await childEnvironment({ env: io.env, clean: false, files: [], assignments });
   const label = slugOf(words);
-  const onStderr = (line: string) => {
+  const process = { command, args: rest, env, cwd, onStderr: stderrOf(label, io) };
+  return { label, open: () => new ChildProcessTransport(process) };
+}
+
+/** Shows what a process says on its standard error. */
+function stderrOf(label: string, { stderr }: CliIo): (line: string) => void {
+  return (line) => {
     // Nothing is left to tell a failure to when standard error is gone.
-    io.stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
-  };
-  return {
-    label,
-    open: () => new ChildProcessTransport({ command, args: rest, env, cwd, onStderr }),
+    stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
   };
 }
 
@@ -170,7 +195,7 @@ export async function connectTarget(
     });
   } catch (error) {
     await close();
-    throw failure ?? asCallError(error);
+    throw failure ?? asCallError(asTimeout(error, "initialize", timeoutMs));
   }
   const seen = seenNamesOf(target, io);
   return {

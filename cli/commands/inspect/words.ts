@@ -43,7 +43,7 @@ export const SUBCOMMANDS: ReadonlyMap<string, Subcommand> = new Map<string, Subc
 
 /** What the words say. */
 export interface InspectTask {
-  /** The server; `undefined` with `--stdio` and `--http`, and for what is about no server. */
+  /** The server, with `--servers` its name in the file; `undefined` with `--stdio` and `--http`, and for what is about no server. */
   readonly server: string | undefined;
   /** The subcommand; `undefined` for the overview. */
   readonly what: string | undefined;
@@ -67,7 +67,9 @@ export function readWords(
   const subcommand = SUBCOMMANDS.get(first ?? "");
   if (hasTarget) return check({ server: undefined, what: first, words: words.slice(1) });
   if (first === undefined) {
-    throw new UsageError("name a server, or an MCP server with --stdio -- COMMAND or --http URL");
+    throw new UsageError(
+      "name a server, or an MCP server with --stdio -- COMMAND, --http URL or --servers FILE NAME",
+    );
   }
   if (subcommand === undefined) return check({ server: first, what: second, words: others });
   if (subcommand.alone) return check({ server: undefined, what: first, words: words.slice(1) });

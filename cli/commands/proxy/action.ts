@@ -28,6 +28,7 @@ export async function runProxy(args: ProxyArguments, io: CliIo): Promise<void> {
 function checkArguments(args: ProxyArguments): void {
   const ofHttp = {
     "--http-bearer-file": args.httpBearerFile,
+    "--http-origin": args.httpOrigin.at(0),
     "--http-max-sessions": args.httpMaxSessions,
     "--http-idle": args.httpIdleTimeoutMs,
   };
@@ -39,6 +40,9 @@ function checkArguments(args: ProxyArguments): void {
   if (args.install !== undefined) {
     if (args.http === undefined) return;
     throw new UsageError("--install is for stdio: a host that starts the proxy needs no --http");
+  }
+  if (args.installFile !== undefined) {
+    throw new UsageError("--install-file does nothing without --install");
   }
   if (args.name !== undefined) throw new UsageError("--name does nothing without --install");
   if (args.dryRun) throw new UsageError("--dry-run does nothing without --install");

@@ -32,6 +32,8 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly denyTool: readonly string[];
   /** The host in whose configuration the proxy is entered. */
   readonly install?: HostName;
+  /** The file of that configuration, where it is not in its usual place. */
+  readonly installFile?: string;
   /** What the host calls the server. */
   readonly name?: string;
   /** Whether the configuration is shown and not written. */
@@ -40,6 +42,8 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
   readonly http?: number;
   /** The file of the token that HTTP clients must show. */
   readonly httpBearerFile?: string;
+  /** Origins of pages that may connect. */
+  readonly httpOrigin: readonly string[];
   /** How many HTTP clients may be connected at the same time. */
   readonly httpMaxSessions?: number;
   /** How long an HTTP client without an open connection is remembered, in milliseconds. */
@@ -47,7 +51,9 @@ export interface ProxyArguments extends NetworkArguments, ServerArguments, Outpu
 }
 
 /** MCP hosts whose configuration is known. */
-export type HostName = "claude" | "cursor" | "vscode";
+export type HostName = (typeof HOST_NAMES)[number];
+
+const HOST_NAMES = ["claude", "claude-code", "cursor", "gemini", "vscode", "windsurf"] as const;
 
 /** The parser of `cvm proxy`. */
 export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
@@ -73,11 +79,14 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
           description: message`A tool that the host does not see, also when --tool has it.`,
         })),
         install: optional(
-          option("--install", oneOf(["claude", "cursor", "vscode"], { metavar: "HOST" }), {
+          option("--install", oneOf(HOST_NAMES, { metavar: "HOST" }), {
             description:
-              message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host (claude, cursor or vscode). The file before it is kept beside it.`,
+              message`Do not run: enter this proxy, with the options given, in the configuration of an MCP host: claude (Desktop), claude-code (.mcp.json of the working directory), cursor, gemini, vscode or windsurf. The file before it is kept beside it.`,
           }),
         ),
+        installFile: optional(option("--install-file", string({ metavar: "FILE" }), {
+          description: message`The host's file for --install, where it is not in its usual place.`,
+        })),
         name: optional(option("--name", string({ metavar: "NAME" }), {
           description: message`What the host calls the server, with --install.`,
         })),
@@ -96,6 +105,10 @@ export function proxyCommand(): Parser<"sync", ProxyArguments, unknown> {
         httpBearerFile: optional(option("--http-bearer-file", string({ metavar: "FILE" }), {
           description:
             message`The file of a token that HTTP clients must show. CVM_HTTP_BEARER may hold one. Without a token every program on this machine may connect.`,
+        })),
+        httpOrigin: multiple(option("--http-origin", string({ metavar: "ORIGIN" }), {
+          description:
+            message`The origin of web pages that may connect, such as https://chat.example, beside those of this machine. May be given several times; use a token then.`,
         })),
         httpMaxSessions: optional(
           option("--http-max-sessions", integer({ metavar: "NUMBER", min: 1, max: 1_000 }), {

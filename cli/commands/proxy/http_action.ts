@@ -11,6 +11,7 @@ import { CvmError } from "../../../errors.ts";
 import { McpProxy } from "../../../transport/proxy.ts";
 import { normalizeRelayUrl } from "../../../transport/relay/url.ts";
 import { readBearer } from "../../bearer.ts";
+import { UsageError } from "../../exit_codes.ts";
 import { type HttpSession, serveHttp } from "../../http/mod.ts";
 import { type CliIo, untilAborted } from "../../io.ts";
 import { Output } from "../../output.ts";
@@ -37,6 +38,7 @@ export async function runHttpProxy(args: ProxyArguments, port: number, io: CliIo
   await using endpoint = serveHttp({
     port,
     bearer,
+    origins: args.httpOrigin.map(parseOrigin),
     maxSessions: args.httpMaxSessions,
     idleTimeoutMs: args.httpIdleTimeoutMs,
     onSession: (session) => clients.add(session),
@@ -106,6 +108,15 @@ class HttpClients {
     // Nothing is left to tell a failure to when standard error is gone.
     if (this.#output.format === "text") this.#output.note(text).catch(() => undefined);
   }
+}
+
+/** An origin as browsers send it. */
+function parseOrigin(text: string): string {
+  const { origin, href } = URL.parse(text) ?? {};
+  if (origin !== undefined && origin !== "null" && (href === `${origin}/` || href === origin)) {
+    return origin;
+  }
+  throw new UsageError(`--http-origin: ${text} is no origin; write it as in https://chat.example`);
 }
 
 async function report(url: string, { servers, key }: ProxyRoute, output: Output): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { applyEdits, modify } from "jsonc-parser";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { InputError } from "../../../errors.ts";
 import { loadConfig } from "../../config.ts";
 import { UsageError } from "../../exit_codes.ts";
@@ -18,13 +18,40 @@ import type { HostName, ProxyArguments } from "./command.ts";
 
 /** Where a host keeps its servers. */
 interface HostConfig {
-  /** The file. */
-  readonly file: string;
+  /** The file, on this system. */
+  readonly file: (env: Environment) => string;
   /** The field of the file. */
   readonly field: "mcpServers" | "servers";
   /** What each entry says beside the command. */
   readonly more: Readonly<Record<string, string>>;
 }
+
+/** What is said of each host, and where it keeps its servers. */
+const HOSTS: Readonly<Record<HostName, HostConfig>> = {
+  claude: {
+    file: (env) => join(dataFolder(env), "Claude", "claude_desktop_config.json"),
+    field: "mcpServers",
+    more: {},
+  },
+  // That of the project: the user's holds much else, and the host writes it while it runs.
+  "claude-code": { file: () => ".mcp.json", field: "mcpServers", more: { type: "stdio" } },
+  cursor: { file: (env) => join(home(env), ".cursor", "mcp.json"), field: "mcpServers", more: {} },
+  gemini: {
+    file: (env) => join(home(env), ".gemini", "settings.json"),
+    field: "mcpServers",
+    more: {},
+  },
+  vscode: {
+    file: (env) => join(dataFolder(env), "Code", "User", "mcp.json"),
+    field: "servers",
+    more: { type: "stdio" },
+  },
+  windsurf: {
+    file: (env) => join(home(env), ".codeium", "windsurf", "mcp_config.json"),
+    field: "mcpServers",
+    more: {},
+  },
+};
 
 /** A larger file is nobody's configuration, bytes. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -49,7 +76,8 @@ export async function installProxy(
     await resolveServer(address, { config, fetch: io.fetch, signal: io.signal });
   }
   const name = args.name ?? nameOf(args.servers);
-  const { file, field, more } = hostConfig(host, io.env);
+  const { file: usual, field, more } = HOSTS[host];
+  const file = args.installFile ?? usual(io.env);
   const before = await readIfThere(file);
   const entry = { ...more, ...ownCommand(proxyArguments(args)) };
   const after = withEntry(before ?? "{}\n", { file, path: [field, name], entry });
@@ -80,6 +108,9 @@ export async function installProxy(
 function proxyArguments(args: ProxyArguments): string[] {
   const given = (option: string, value: string | undefined, usual?: string) =>
     value === undefined || value === usual ? [] : [option, value];
+  // The host starts it in another folder.
+  const path = (option: string, file: string | undefined) =>
+    file === undefined ? [] : [option, resolve(file)];
   const seconds = (milliseconds: number) => String(milliseconds / 1000);
   return [
     "proxy",
@@ -89,9 +120,9 @@ function proxyArguments(args: ProxyArguments): string[] {
     ...args.denyTool.flatMap((tool) => ["--deny-tool", tool]),
     ...(args.quiet ? ["--quiet"] : []),
     ...(args.stateless ? ["--stateless"] : []),
-    ...given("--config", args.config),
-    ...given("--key-file", args.keyFile),
-    ...given("--password-file", args.passwordFile),
+    ...path("--config", args.config),
+    ...path("--key-file", args.keyFile),
+    ...path("--password-file", args.passwordFile),
     ...given("--encryption", args.encryption, "optional"),
     ...given("--gift-wrap", args.giftWrap, "optional"),
     ...given("--timeout", seconds(args.timeoutMs), "15"),
@@ -106,28 +137,25 @@ function nameOf(servers: readonly string[]): string {
   return others.length > 0 || named === undefined ? "contextvm" : named;
 }
 
-/** Where the host keeps its servers, on this system. */
-function hostConfig(host: HostName, env: Environment): HostConfig {
-  const home = env.get("HOME") ?? env.get("USERPROFILE");
-  if (home === undefined) {
-    throw new InputError("CONFIG_INVALID", "HOME is not set, so the host's files can't be found");
+function home(env: Environment): string {
+  const folder = env.get("HOME") ?? env.get("USERPROFILE");
+  if (folder !== undefined) return folder;
+  throw new InputError(
+    "CONFIG_INVALID",
+    "HOME is not set, so the host's files can't be found; --install-file names one",
+  );
+}
+
+/** Where programs of this system keep what belongs to a user. */
+function dataFolder(env: Environment): string {
+  switch (Deno.build.os) {
+    case "darwin":
+      return join(home(env), "Library", "Application Support");
+    case "windows":
+      return env.get("APPDATA") ?? join(home(env), "AppData", "Roaming");
+    default:
+      return env.get("XDG_CONFIG_HOME") ?? join(home(env), ".config");
   }
-  if (host === "cursor") {
-    return { file: join(home, ".cursor", "mcp.json"), field: "mcpServers", more: {} };
-  }
-  const { os } = Deno.build;
-  const data = os === "darwin"
-    ? join(home, "Library", "Application Support")
-    : os === "windows"
-    ? env.get("APPDATA") ?? join(home, "AppData", "Roaming")
-    : env.get("XDG_CONFIG_HOME") ?? join(home, ".config");
-  return host === "claude"
-    ? {
-      file: join(data, "Claude", "claude_desktop_config.json"),
-      field: "mcpServers",
-      more: {},
-    }
-    : { file: join(data, "Code", "User", "mcp.json"), field: "servers", more: { type: "stdio" } };
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

@@ -72,9 +72,41 @@ Deno.test("serveHttp() answers a page's preflight request, and only a page's of 
   const allowed = await send(url, null, page("http://localhost:1"), "OPTIONS");
   assertEquals(allowed.status, 204);
   assertStringIncludes(allowed.headers.get("access-control-allow-headers") ?? "", "mcp-session-id");
+  const cases = [
+    ["content-type,mcp-method,x-own", "content-type,mcp-method,x-own"],
+    ["x\tbad", "authorization, content-type"],
+    ["x".repeat(3_000), "authorization, content-type"],
+  ] as const;
+  for (const [asked, told] of cases) {
+    const headers = {
+      ...page("http://localhost:1"),
+      "access-control-request-headers": asked,
+      "access-control-request-private-network": "true",
+    };
+    const answer = await send(url, null, headers, "OPTIONS");
+    assertStringIncludes(answer.headers.get("access-control-allow-headers") ?? "", told);
+    assertEquals(answer.headers.get("access-control-allow-private-network"), "true");
+  }
   const refused = await send(url, null, page("https://example.com"), "OPTIONS");
   assertEquals(refused.status, 403);
   await refused.body?.cancel();
+});
+
+Deno.test("serveHttp() lets pages of an origin that was named in, and of no other", async () => {
+  await using server = startEndpoint({ origins: ["https://chat.example"] });
+  const cases = [
+    ["https://chat.example", 200],
+    ["http://chat.example", 403],
+    ["https://chat.example:444", 403],
+    ["https://chat.example.net", 403],
+    ["http://localhost", 200],
+  ] as const;
+  for (const [origin, status] of cases) {
+    const response = await send(server.endpoint.url, initializeRequest(), page(origin));
+    await response.body?.cancel();
+    const shared = response.headers.get("access-control-allow-origin");
+    assertEquals([response.status, shared], [status, status === 200 ? origin : null]);
+  }
 });
 
 Deno.test("serveHttp() asks for the bearer token where there is one", async () => {

@@ -72,6 +72,22 @@ export function makeServer(session: Session): Server {
     const { progressToken } = params._meta ?? {};
     switch (params.name) {
       case "steps":
+        if (params.arguments?.forever === true) {
+          return await new Promise((_, reject) =>
+            extra.signal.addEventListener("abort", () => reject(extra.signal.reason))
+          );
+        }
+        // Says how far it is, as long as somebody wants to know, and is done after 1.5 seconds.
+        for (
+          let progress = 0.1;
+          params.arguments?.long === true && progress < 1.5;
+          progress += 0.1
+        ) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          if (progressToken === undefined) continue;
+          const report = { progressToken, progress };
+          await sendNotification({ method: "notifications/progress", params: report });
+        }
         if (progressToken !== undefined) {
           await sendNotification({
             method: "notifications/progress",

@@ -50,6 +50,17 @@ Deno.test("cvm call learns soon that nobody is there, and warns of an open key f
   assertStringIncludes(JSON.parse(failure).error.message, "Possible reasons");
 });
 
+Deno.test("cvm call waits for who reports progress, also without a terminal, and says how long it waited for others", async () => {
+  await using bench = await openBench();
+  const call = ["call", bench.server.publicKey, "steps"];
+  const long = await bench.run([...call, "long:=true", "--timeout", "1"]);
+  assertEquals([long.code, long.out], [0, "done\n"], long.err);
+  const hang = await bench.run([...call, "forever:=true", "--timeout", "0.3", "--format", "json"]);
+  const { error } = JSON.parse(hang.err);
+  assertEquals([hang.code, error.code], [4, "SERVER_NOT_ANSWERING"]);
+  assertStringIncludes(error.message, "for 0.3 s after tools/call; --timeout");
+});
+
 Deno.test("cvm call takes an announcement that MCP libraries would choke on", async () => {
   await using bench = await openBench();
   await using pool = new RelayPool([bench.relay.url], { webSocket: openWebSocket });

@@ -117,6 +117,11 @@ Deno.test("cvm inspect --stdio looks at a server that is not on Nostr", async ()
     [["inspect", bench.server.publicKey, "--", "true"], "--stdio"],
     [["inspect", "--stdio", "--http", "http://127.0.0.1:1/", "--", "true"], "exclude"],
     [["inspect", "--http", "ftp://x"], "ftp://x"],
+    [["inspect", "--servers", "x", "--http", "http://127.0.0.1:1/"], "--servers"],
+    [["inspect", "--header", "a=b", "x"], "--header is for --http"],
+    [["inspect", "--http", "http://127.0.0.1:1/", "--header", "Cookie=a"], "secrets are not taken"],
+    [["inspect", "--http", "http://127.0.0.1:1/", "--header", "A=${NO_SUCH_1}"], "NO_SUCH_1"],
+    [["inspect", "--http", "http://127.0.0.1:1/", "--header", "secret"], "wants NAME=VALUE"],
   ];
   for (const [args, message] of cases) {
     const { code, err } = await runAlone(args, folder);

@@ -69,6 +69,10 @@ Deno.test("F30: cvm proxy says what does not fit together", async () => {
     [["--http-bearer-file", "x", STRANGER], "--http-bearer-file does nothing without --http"],
     [["--dry-run", STRANGER], "--dry-run does nothing without --install"],
     [["--name", "x", STRANGER], "--name does nothing without --install"],
+    [["--http-origin", "https://a.example", STRANGER], "--http-origin does nothing without --http"],
+    [["--http", "0", "--http-origin", "https://a.example/x", STRANGER], "is no origin"],
+    [["--http", "0", "--http-origin", "*", STRANGER], "is no origin"],
+    [["--install-file", "x", STRANGER], "--install-file does nothing without --install"],
     [["--install", "cursor", "--http", "1", STRANGER], "--install is for stdio"],
     [[STRANGER, STRANGER], "of several servers each needs a name"],
     [[`a=${STRANGER}`, `a=${STRANGER}`], 'two servers are called "a"'],
@@ -136,17 +140,31 @@ Deno.test("cvm proxy --install enters the proxy in a host's configuration, and k
   }
   assertEquals((await cvm(["proxy", "--install", "cursor", "nonsense"], folder.path, env)).code, 2);
 
-  const vscode = await cvm(
-    ["proxy", "--install", "vscode", STRANGER, "--dry-run"],
-    folder.path,
-    env,
-  );
-  assertStringIncludes(vscode.out, '"servers"');
-  assertStringIncludes(vscode.out, '"type": "stdio"');
-  const claude = await cvm(
-    ["proxy", "--install", "claude", STRANGER, "--dry-run"],
-    folder.path,
-    env,
-  );
-  assertStringIncludes(claude.out, "claude_desktop_config.json");
+  const hosts = [
+    ["vscode", "User/mcp.json", '"servers"'],
+    ["vscode", "User/mcp.json", '"type": "stdio"'],
+    ["claude", "claude_desktop_config.json", '"mcpServers"'],
+    ["claude-code", " .mcp.json", '"type": "stdio"'],
+    ["gemini", ".gemini/settings.json", '"mcpServers"'],
+    ["windsurf", ".codeium/windsurf/mcp_config.json", '"mcpServers"'],
+  ] as const;
+  for (const [host, where, what] of hosts) {
+    const args = ["proxy", "--install", host, STRANGER, "--dry-run"];
+    const { out } = await cvm(args, folder.path, env);
+    assertStringIncludes(out, where);
+    assertStringIncludes(out, what);
+  }
+});
+
+Deno.test("cvm proxy --install-file enters the proxy in a file that is not in its usual place", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/new/host.json`;
+  const args = ["proxy", "--install", "vscode", "--install-file", file, "--name", "x", STRANGER];
+  const { code, err } = await cvm([...args, "--key-file", "my.key"], folder.path, {});
+  assertEquals(code, 0, err);
+  const { servers } = JSON.parse(await Deno.readTextFile(file));
+  assertEquals(servers.x.type, "stdio");
+  // A host starts it in a folder of its own choice.
+  const own = [STRANGER, "--key-file", `${Deno.cwd()}/my.key`];
+  assertEquals(servers.x.args.slice(-3), own);
 });
