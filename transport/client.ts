@@ -174,6 +174,7 @@ export class NostrClientTransport implements Transport {
         onMessage: (inbound) => this.#exchange.receive(inbound),
         onError: (error) => this.onerror?.(error),
       });
+      this.#exchange.followRelays(pool.status({ signal: this.#stop.signal }));
       await this.#lookUpAnnouncement(pool, pool.ready({ signal: this.#stop.signal }));
     } catch (error) {
       await this.close();

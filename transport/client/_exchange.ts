@@ -33,6 +33,7 @@ import type { Acquaintance } from "./_acquaintance.ts";
 import { ClientCall, type StreamCall, type StreamCallOptions } from "./_call.ts";
 import { diagnoseSilence } from "./_diagnosis.ts";
 import { type Pending, PendingRequests } from "./_pending.ts";
+import { Retelling } from "./_retelling.ts";
 import { ClientStreams } from "./_streams.ts";
 import { ClientTransfers } from "./_transfers.ts";
 import type { WrapChoice } from "./_wrap_choice.ts";
@@ -161,6 +162,15 @@ export class Exchange {
       if (wraps.mismatch !== undefined) this.#fail(pending, wraps.mismatch, INTERNAL_ERROR);
       else if (wrapKind !== wraps.current) this.#publishAgain(event, wraps.current);
     }
+  }
+
+  /** Asks again, after an outage of a relay, what was asked meanwhile; until the stream of states ends. */
+  async followRelays(statuses: AsyncIterable<RelayStatus>): Promise<void> {
+    const retelling = new Retelling({
+      pending: () => this.#pending.all,
+      publish: (event) => this.#publishAgain(event, this.#parts.wraps.current),
+    });
+    await retelling.follow(statuses);
   }
 
   /** Ends everything. */

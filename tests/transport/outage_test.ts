@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { serve } from "../../transport/server.ts";
+import { MemoryRelay } from "../../transport/testing/mod.ts";
+import {
+  connect,
+  fixtureServer,
+  type Log,
+  network,
+  poolOptions,
+  textOf,
+  until,
+} from "./_harness.ts";
+
+for (const encryption of ["required", "disabled"] as const) {
+  Deno.test(`what is asked in an outage of the relay reaches a server that comes back later than its client, once (encryption ${encryption})`, async () => {
+    const log: Log = { echoed: [], started: 0, cancelled: 0 };
+    await using relay = new MemoryRelay();
+    await using server = await serve(() => fixtureServer(log), {
+      signer: PrivateKeySigner.generate(),
+      encryption,
+      relays: [relay.url],
+      pool: { ...poolOptions(relay), backoff: { initialMs: 700, maxMs: 700, random: () => 0.99 } },
+    });
+    await using session = await connect(relay, server.publicKey, { encryption });
+    relay.faults.closeConnections();
+    const calls = ["first", "second"].map((message) =>
+      session.client.callTool({ name: "echo", arguments: { message } })
+    );
+    assertEquals((await Promise.all(calls)).map(textOf), ["first", "second"]);
+    assertEquals(log.echoed, ["first", "second"]);
+  });
+}
+
+Deno.test("what was asked before an outage is not asked again after it: a server that has restarted would run it twice", async () => {
+  const log: Log = { echoed: [], started: 0, cancelled: 0 };
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(log), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  const now = () => Date.now() - 5_000; // all that is asked is older than the outage
+  await using session = await connect(relay, server.publicKey, { now });
+  const stop = new AbortController();
+  const call = session.client.callTool({ name: "slow" }, undefined, { signal: stop.signal });
+  call.catch(() => undefined);
+  await until("the call runs", () => log.started === 1);
+  const before = published(relay, server.publicKey);
+  relay.faults.closeConnections();
+  await until("both are back", () => relay.subscriptions.length >= 2);
+  await new Promise((resolve) => setTimeout(resolve, 1_100)); // when it would be asked again
+  assertEquals(published(relay, server.publicKey), before);
+  stop.abort();
+});
+
+/** How many events for somebody the relay was given. */
+function published(relay: MemoryRelay, recipient: string): number {
+  return relay.received.filter(({ message }) =>
+    Array.isArray(message) && message[0] === "EVENT" && JSON.stringify(message).includes(recipient)
+  ).length;
+}

@@ -1,0 +1,77 @@
+/**
+ * What was asked while a relay was away is asked again after it has come back:
+ * the server, too, has to find its way back, and relays keep no ephemeral
+ * events for it.
+ *
+ * @module
+ */
+import type { NostrEvent } from "../../crypto/event.ts";
+import { Timer } from "../relay/_timer.ts";
+import type { RelayStatus } from "../relay/status.ts";
+import { parseObject } from "../wire/json.ts";
+import type { Pending } from "./_pending.ts";
+
+/** When it is asked again, as long as there is no answer, in milliseconds after the relay is back. */
+const AGAIN_AFTER_MS: readonly number[] = [1_000, 3_000, 8_000, 16_000, 32_000];
+
+/** What {@linkcode Retelling} works with. */
+export interface RetellingOptions {
+  /** The requests without an answer. */
+  readonly pending: () => readonly Pending[];
+  /** Publishes a request once more; the server runs one event once. */
+  readonly publish: (event: NostrEvent) => void;
+}
+
+/** Follows the relays of a client, and asks again after an outage. */
+export class Retelling {
+  readonly #options: RetellingOptions;
+  readonly #opened = new Set<string>();
+  readonly #awaySince = new Map<string, number>();
+  readonly #timers = new Map<string, readonly Timer[]>();
+
+  /** @param options What it works with. */
+  constructor(options: RetellingOptions) {
+    this.#options = options;
+  }
+
+  /** Follows the relays until the stream of their states ends. */
+  async follow(statuses: AsyncIterable<RelayStatus>): Promise<void> {
+    for await (const { url, state, since } of statuses) {
+      if (state === "open") this.#onOpen(url);
+      else if (this.#opened.has(url) && !this.#awaySince.has(url)) this.#awaySince.set(url, since);
+    }
+    for (const timers of this.#timers.values()) for (const timer of timers) timer.clear();
+  }
+
+  #onOpen(url: string): void {
+    this.#opened.add(url);
+    const since = this.#awaySince.get(url);
+    if (since === undefined) return;
+    this.#awaySince.delete(url);
+    for (const timer of this.#timers.get(url) ?? []) timer.clear();
+    const asked = this.#options.pending().filter(({ left, method }) =>
+      // Only what left meanwhile: what left before may have been run by a server that has restarted since.
+      left.event.created_at >= Math.floor(since / 1000) && isWhole(left.event, method)
+    );
+    this.#timers.set(
+      url,
+      asked.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
+        const timer = new Timer();
+        timer.set(delayMs, () => this.#tellAgain(asked));
+        return timer;
+      }),
+    );
+  }
+
+  #tellAgain(asked: readonly Pending[]): void {
+    const waiting = new Set(this.#options.pending());
+    for (const request of asked) {
+      if (waiting.has(request)) this.#options.publish(request.left.event);
+    }
+  }
+}
+
+/** Whether a request left in one event; of one in parts, the last part alone is of no use. */
+function isWhole({ content }: NostrEvent, method: string): boolean {
+  return parseObject(content)?.method === method;
+}
