@@ -71,15 +71,20 @@ export async function installProxy(
 ): Promise<void> {
   const output = new Output(io, args.format);
   const config = await loadConfig(io);
+  const servers: string[] = [];
   for (const server of args.servers) {
-    const address = /^[\w-]+=(.+)$/.exec(server)?.[1] ?? server;
-    await resolveServer(address, { config, fetch: io.fetch, signal: io.signal });
+    const [, prefix, text = server] = /^([\w-]+)=(.+)$/.exec(server) ?? [];
+    await resolveServer(text, { config, fetch: io.fetch, signal: io.signal });
+    // The host may start it where a project's aliases are not known.
+    const address = config.aliases.get(text) ?? text;
+    const name = prefix ?? (args.servers.length > 1 && address !== text ? text : undefined);
+    servers.push(name === undefined ? address : `${name}=${address}`);
   }
   const name = args.name ?? nameOf(args.servers);
   const { file: usual, field, more } = HOSTS[host];
   const file = args.installFile ?? usual(io.env);
   const before = await readIfThere(file);
-  const entry = { ...more, ...ownCommand(proxyArguments(args)) };
+  const entry = { ...more, ...ownCommand(proxyArguments({ ...args, servers })) };
   const after = withEntry(before ?? "{}\n", { file, path: [field, name], entry });
   const shown = { host, file, name, entry };
   if (args.dryRun) {

@@ -156,6 +156,23 @@ Deno.test("cvm proxy --install enters the proxy in a host's configuration, and k
   }
 });
 
+Deno.test("cvm proxy --install writes what an alias stands for: a project's are known in its folder alone", async () => {
+  await using folder = await temporaryFolder();
+  const config = `${folder.path}/project.json`;
+  await Deno.writeTextFile(
+    config,
+    JSON.stringify({ aliases: { friend: STRANGER, foe: STRANGER } }),
+  );
+  const env = { HOME: folder.path, CVM_CONFIG: config };
+  const serversOf = async (...servers: readonly string[]) => {
+    const args = ["proxy", "--install", "cursor", "--dry-run", "--format", "json", ...servers];
+    const { args: written } = JSON.parse((await cvm(args, folder.path, env)).out).entry;
+    return written.slice(written.indexOf("proxy") + 1);
+  };
+  assertEquals(await serversOf("friend"), [STRANGER]);
+  assertEquals(await serversOf("friend", "x=foe"), [`friend=${STRANGER}`, `x=${STRANGER}`]);
+});
+
 Deno.test("cvm proxy --install-file enters the proxy in a file that is not in its usual place", async () => {
   await using folder = await temporaryFolder();
   const file = `${folder.path}/new/host.json`;
