@@ -5,6 +5,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { pureEngine } from "../crypto/pure_engine.ts";
 import { SessionError } from "../errors.ts";
 import type { AnnouncementReceipt } from "./discovery/announcer.ts";
 import { ClientLink } from "./gateway/_client_link.ts";
@@ -131,6 +132,7 @@ export class McpGateway implements AsyncDisposable {
       since: this.#now(),
       restarts: 0,
       sessions: 0,
+      engine: (options.engine ?? pureEngine).name,
     });
     this.#shared = new SharedUpstream({
       open: options.upstream,
@@ -266,8 +268,8 @@ export class McpGateway implements AsyncDisposable {
       await Promise.all([...this.#links].map((link) => link.close()));
       await this.#shared.close();
       await this.#ownPool?.close();
-      const { restarts } = this.#feed.value;
-      this.#feed.end({ state: "closed", since: this.#now(), restarts, sessions: 0 });
+      const { restarts, engine } = this.#feed.value;
+      this.#feed.end({ state: "closed", since: this.#now(), restarts, sessions: 0, engine });
     }
   }
 
@@ -295,8 +297,8 @@ export class McpGateway implements AsyncDisposable {
 
   #setState(state: GatewayStatus["state"], more: Partial<GatewayStatus>): void {
     if (this.#feed.value.state === "draining") return; // what happens now changes nothing
-    const { restarts, sessions } = this.#feed.value;
-    this.#feed.set({ restarts, sessions, ...more, state, since: this.#now() });
+    const { restarts, sessions, engine } = this.#feed.value;
+    this.#feed.set({ restarts, sessions, engine, ...more, state, since: this.#now() });
   }
 
   #countSessions(): void {

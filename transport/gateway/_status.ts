@@ -24,6 +24,8 @@ export interface GatewayStatus {
   readonly restarts: number;
   /** How many clients have a session. */
   readonly sessions: number;
+  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  readonly engine: string;
 }
 
 /** A value that changes, and those who watch it. A slow reader gets the latest value, not each one. */

@@ -21,6 +21,7 @@ export async function readinessOf(units: readonly GatewayUnit[]): Promise<Readin
     server: unit.plan.label,
     state: unit.status.state,
     relays: await hasRelay(unit),
+    engine: unit.status.engine,
     ...(unit.members === undefined ? {} : { servers: unit.members }),
   })));
   const counted = units.flatMap((unit, index) => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pureEngine } from "../../../crypto/pure_engine.ts";
 import { CvmError, InputError, UpstreamError } from "../../../errors.ts";
 import {
   combineUpstreams,
@@ -56,7 +57,7 @@ export class GatewayUnit {
   readonly #stop = new AbortController();
   #runs = false;
   #gateway: McpGateway | undefined;
-  #status: GatewayStatus = { state: "starting", since: Date.now(), restarts: 0, sessions: 0 };
+  #status: GatewayStatus;
 
   /**
    * @param plan What to run.
@@ -65,6 +66,8 @@ export class GatewayUnit {
   constructor(plan: GatewayPlan, options: GatewayUnitOptions) {
     this.plan = plan;
     this.#options = options;
+    const engine = (options.gateway.engine ?? pureEngine).name;
+    this.#status = { state: "starting", since: Date.now(), restarts: 0, sessions: 0, engine };
     const { upstream } = plan;
     if (typeof upstream !== "function") this.#members = new Members(Object.keys(upstream));
   }

@@ -155,7 +155,9 @@ Deno.test("cvm gateway --health tells whether it lives and works, and counts wit
   assertEquals(await get("/livez"), { status: 200, text: "ok\n" });
   const ready = await get("/readyz");
   assertEquals(ready.status, 200);
-  assertEquals(JSON.parse(ready.text).servers[0].state, "up");
+  const [server] = JSON.parse(ready.text).servers;
+  assertEquals([server.state, server.relays], ["up", true]);
+  assertMatch(server.engine, /^(native|wasm)$/);
   assertEquals((await get("/else")).status, 404);
   assertEquals((await get("/livez", { method: "POST" })).status, 405);
   assertEquals((await get("/livez", { headers: { origin: "https://evil.test" } })).status, 403);
