@@ -96,6 +96,46 @@ for (
   });
 }
 
+Deno.test("CryptoWorkers do here what can't leave this thread, and have room for the next", async () => {
+  await using workers = await started({ count: 1, maxTasks: 1 });
+  const event = Object.assign(clientEvent(), { toText: () => "as some signers have it" });
+  for (let round = 0; round < 3; round++) {
+    assertEquals(await workers.verify(event, MANY), true);
+    assertEquals(await workers.verify({ ...event, content: "{}" }, MANY), false);
+  }
+  assert(workers.verify(clientEvent(), MANY) instanceof Promise);
+});
+
+Deno.test("CryptoWorkers take an answer for its own task alone, once, and only of its kind", async () => {
+  const newWorker = brokenWorker(`
+    (self.tasks ??= []).push(data);
+    if (self.tasks.length < 4) return;
+    for (const { id, verify } of self.tasks.reverse()) {
+      const result = verify?.content !== "{}";
+      for (const [of, said] of [[id + 1000, !result], [id, result], [id, !result]]) {
+        postMessage({ id: of, result: said });
+      }
+    }`);
+  await using workers = await started({ count: 1, newWorker });
+  using signer = new PrivateKeySigner(SERVER_KEY);
+  const event = clientEvent();
+  const forged = { ...event, content: "{}" };
+  const verdicts = [event, forged, event].map((each) => workers.verify(each, MANY));
+  const wrap = await workers.wrap(event, {
+    recipient: signer.pubkey,
+    kind: 21059,
+    now: 1_700_000_000_000,
+    ...MANY,
+  });
+  assertEquals(await Promise.all(verdicts), [true, false, true]);
+  assertEquals(await unwrapEvent(wrap, signer), event, "true is no wrap: it is made here");
+  assertEquals(workers.size, 1);
+
+  const odd = brokenWorker("postMessage({ id: data.id, result: data.verify });");
+  await using others = await started({ count: 1, newWorker: odd });
+  assertEquals(await others.verify(event, MANY), false, "an event is no verdict");
+});
+
 Deno.test("CryptoWorkers that can't start leave everything here", async () => {
   const nowhere = new URL("./no_such_worker.ts", import.meta.url);
   const refuse = () => {
