@@ -77,10 +77,31 @@ Deno.test("CryptoWorkers keep to maxTasks for each worker, and do the rest here"
   assertEquals(await Promise.all(verdicts), verdicts.map(() => true));
 });
 
+Deno.test("CryptoWorkers hand a task to the worker with the least to do", async () => {
+  const given: number[] = [];
+  const newWorker = () => {
+    const worker = brokenWorker("")();
+    const index = given.push(-1) - 1; // but for the first message, which names the engine
+    const postMessage = worker.postMessage.bind(worker);
+    worker.postMessage = (message: unknown) => {
+      given[index]! += 1;
+      postMessage(message);
+    };
+    return worker;
+  };
+  await using workers = await started({ count: 3, newWorker });
+  for (let task = 0; task < 7; task++) void workers.verify(clientEvent(), MANY);
+  assertEquals(given, [3, 2, 2]);
+});
+
 for (
   const [what, options] of Object.entries<CryptoWorkersOptions>({
     "that throws": { newWorker: brokenWorker(`throw new Error("broken")`) },
     "that falls silent": { newWorker: brokenWorker(""), silenceMs: 50 },
+    "that falls silent after an answer": {
+      newWorker: brokenWorker(`if (data.id === 1) postMessage({ id: 1, result: true });`),
+      silenceMs: 50,
+    },
     "that is closed": { newWorker: brokenWorker("close()"), silenceMs: 50 },
   })
 ) {

@@ -3,7 +3,9 @@ import { WrapChoice } from "../../../transport/client/_wrap_choice.ts";
 import type { Announcement } from "../../../transport/discovery/announcement.ts";
 import { checkModes } from "../../../transport/session/modes.ts";
 
-function announcement(supportsEncryption: boolean, supportsEphemeral: boolean): Announcement {
+function announcement(
+  [supportsEncryption, supportsEphemeral]: readonly [boolean, boolean],
+): Announcement {
   return {
     event: { id: "", pubkey: "", created_at: 0, kind: 11316, tags: [], content: "", sig: "" },
     initializeResult: undefined,
@@ -22,11 +24,11 @@ Deno.test("WrapChoice.learnAnnouncement() goes by the newest announcement alone,
       const modes = checkModes(encryption, giftWrap);
       for (const newest of announcements) {
         const once = new WrapChoice(modes);
-        once.learnAnnouncement(announcement(...newest));
+        once.learnAnnouncement(announcement(newest));
         for (const older of announcements) {
           const twice = new WrapChoice(modes);
-          twice.learnAnnouncement(announcement(...older));
-          twice.learnAnnouncement(announcement(...newest));
+          twice.learnAnnouncement(announcement(older));
+          twice.learnAnnouncement(announcement(newest));
           assertEquals(
             [twice.current, twice.isUnsure, twice.mismatch?.message],
             [once.current, once.isUnsure, once.mismatch?.message],

@@ -222,6 +222,25 @@ Deno.test("combineUpstreams() fails when nothing can be started, and refuses nam
   );
 });
 
+Deno.test("F28: combineUpstreams() tells once that tools have vanished, however often the server can't be started", async () => {
+  await using relay = new MemoryRelay();
+  const { upstream, one, states } = twoMembers();
+  await using running = await startGateway(relay, { upstream });
+  await using session = await connect(relay, running.gateway.publicKey);
+  const changes = countChanges(session.client);
+  one.broken = "not now";
+  await one.die();
+  await until(
+    "it has failed often",
+    () => states.filter((state) => state === "one down").length > 4,
+  );
+  await session.client.ping();
+  assertEquals(changes.count, 1);
+  one.broken = undefined;
+  await until("the client is told", () => changes.count === 2);
+  assertEquals(await seen(session.client), "one two");
+});
+
 Deno.test("F28: combineUpstreams() never tells of a server as up that has died in the moment of its start", async () => {
   for (let turns = 0; turns < 40; turns++) {
     const states: string[] = [];

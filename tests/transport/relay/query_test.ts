@@ -48,6 +48,22 @@ Deno.test("query() tells what the relays know that are connected, while another 
   await assertRejects(() => query, Error, "enough");
 });
 
+Deno.test("query() tells once what the relays know that are connected, and nothing when none has answered", async () => {
+  for (const refuses of [false, true]) {
+    await using open = new MemoryRelay({ url: "wss://open.test" });
+    await using hole = new MemoryRelay({ url: "wss://hole.test" });
+    await using other = new MemoryRelay({ url: "wss://other.test" });
+    for (const relay of [hole, other]) relay.faults.set({ neverOpen: true });
+    if (refuses) open.faults.set({ refuseSubscriptions: { reason: "restricted: members only" } });
+    await using pool = poolOn([open, hole, other], { connectTimeoutMs: 50 });
+    let told = 0;
+    const query = pool.query([{ kinds: [11316] }], { onHeard: () => told++ });
+    if (refuses) await assertRejects(() => query, RelayError);
+    else assertEquals(await query, []);
+    assertEquals(told, refuses ? 0 : 1);
+  }
+});
+
 Deno.test("query() reports what onHeard throws, which breaks nothing else on the relay that was the last to fail", async () => {
   await using good = new MemoryRelay({ url: "wss://good.test" });
   await using lost = new MemoryRelay({ url: "wss://lost.test" });

@@ -4,6 +4,7 @@ import {
   type NostrEvent,
   PrivateKeySigner,
   pureEngine,
+  wrapEvent,
 } from "../../../crypto/mod.ts";
 import { Inbox } from "../../../transport/session/inbox.ts";
 import { resolveLimits } from "../../../transport/session/limits.ts";
@@ -37,6 +38,42 @@ Deno.test("a client verifies no signature of strangers, also not inside gift wra
   const result = await session.client.callTool({ name: "echo", arguments: arguments_ });
   assertEquals(textOf(result), "after all of them");
   assertEquals(verified - before, 1);
+});
+
+Deno.test("F01: no message is delivered before the verdict of a worker, nor after one that it is forged", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay]);
+  const signer = PrivateKeySigner.generate();
+  const heard: unknown[] = [];
+  const asked: ((verdict: boolean) => void)[] = [];
+  const inbox = new Inbox({
+    pool,
+    signer,
+    publicKey: signer.pubkey,
+    modes: checkModes("optional", "optional"),
+    limits: resolveLimits({}),
+    now: Date.now,
+    workers: {
+      verify: () => new Promise((resolve) => asked.push(resolve)),
+      wrap: (event, { recipient, kind }) => wrapEvent(event, recipient, { kind }),
+    },
+    onMessage: ({ message }) => heard.push("id" in message && message.id),
+    onError: (error) => {
+      throw error;
+    },
+  });
+  await pool.ready();
+  await using peer = await RawPeer.open(relay);
+  for (let id = 0; id < 4; id++) {
+    const event = await peer.message(signer.pubkey, { jsonrpc: "2.0", id, method: "ping" });
+    peer.publish(id < 2 ? event : peer.wrap(event, signer.pubkey));
+  }
+  await until("all wait", () => asked.length === 4);
+  assertEquals(heard, []);
+  for (const [index, tell] of asked.entries()) tell(index % 2 === 1);
+  await until("the genuine are delivered", () => heard.length >= 2);
+  assertEquals(heard, [1, 3]);
+  inbox.close();
 });
 
 Deno.test("F01: what a relay forges under the id of an event does not keep the event of another relay away", async () => {
