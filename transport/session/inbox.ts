@@ -178,7 +178,7 @@ export class Inbox {
   }
 
   async #open(event: NostrEvent, stored: boolean): Promise<Inbound | undefined> {
-    const { signer, limits, onError } = this.#options;
+    const { signer, limits } = this.#options;
     try {
       if (event.kind === MESSAGE_KIND) {
         await this.#verify(event);
@@ -202,7 +202,7 @@ export class Inbox {
       if (error instanceof CvmError && error.code !== "SIGNER_NOT_ANSWERING") {
         logger.debug("dropped an event: {reason}", { reason: error.message });
       } else {
-        onError(error instanceof Error ? error : new Error(String(error)));
+        this.#report(error);
       }
       return undefined;
     }
@@ -221,7 +221,16 @@ export class Inbox {
     try {
       if (this.#guard.admit(id, created_at) === "new") this.#options.onMessage(inbound);
     } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** Whoever is told may fail, too: that must not make us deaf. */
+  #report(error: unknown): void {
+    try {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
+    } catch (fault) {
+      logger.error("who was told of a fault has failed: {fault}", { fault });
     }
   }
 }

@@ -134,3 +134,34 @@ Deno.test("F01: what a relay forges under the id of an event does not keep the e
   assertEquals(heard.length, plain.length + wrapped.length);
   inbox.close();
 });
+
+Deno.test("an inbox goes on when the one who is told of messages and of faults fails", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay]);
+  const signer = PrivateKeySigner.generate();
+  const told: string[] = [];
+  const inbox = new Inbox({
+    pool,
+    signer,
+    publicKey: signer.pubkey,
+    modes: checkModes("optional", "optional"),
+    limits: resolveLimits({}),
+    now: Date.now,
+    onMessage: () => {
+      told.push("message");
+      throw new Error("the application's own");
+    },
+    onError: ({ message }) => {
+      told.push(message);
+      throw new Error("once more");
+    },
+  });
+  await pool.ready();
+  await using peer = await RawPeer.open(relay);
+  for (let id = 1; id <= 2; id++) {
+    peer.publish(await peer.message(signer.pubkey, { jsonrpc: "2.0", id, method: "ping" }));
+    await until("it is told", () => told.length === 2 * id);
+  }
+  assertEquals(told, ["message", "the application's own", "message", "the application's own"]);
+  inbox.close();
+});
