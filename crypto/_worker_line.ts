@@ -77,11 +77,15 @@ export class WorkerLine {
     return this.#tasks.size;
   }
 
-  /** Hands a task over. */
+  /** Hands a task over; one that can't leave this thread is done here at once. */
   send(task: Task): void {
     const id = ++this.#lastId;
+    try {
+      this.#say({ id, ...task.body });
+    } catch {
+      return task.doHere(); // what can't be cloned, such as an event that a signer has hung functions on
+    }
     this.#tasks.set(id, task);
-    this.#say({ id, ...task.body });
     if (this.#watch === undefined) this.#watchFor();
   }
 

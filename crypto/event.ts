@@ -139,6 +139,11 @@ export function verifyEvent(event: NostrEvent, engine: CryptoEngine = pureEngine
     engine.verify(hexToBytes(event.sig), hash, hexToBytes(event.pubkey));
 }
 
+/** Whether the id of an event, whose shape is known to be right, is that of what it holds. */
+export function hasOwnId(event: NostrEvent, engine: CryptoEngine = pureEngine): boolean {
+  return bytesToHex(hashEvent(event, engine.symmetric)) === event.id;
+}
+
 /**
  * Signs an event with a private key that is at hand. Code that need not hold
  * the key takes a {@linkcode Signer} instead.

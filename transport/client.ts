@@ -40,7 +40,7 @@ const logger = getLogger(["cvm", "transport"]);
 
 /** How long the first message waits for the server's announcement once a relay is there, in milliseconds. */
 const ANNOUNCEMENT_WAIT_MS = 500;
-/** The same, once the relays that can be reached have said that they know none. */
+/** The same, once the relays that can be reached know none, or one without encryption. */
 const OTHER_RELAYS_WAIT_MS = 100;
 
 /**
@@ -292,8 +292,9 @@ export class NostrClientTransport implements Transport {
       logger.debug("no announcement could be looked up: {error}", { error });
     });
     const soon = heard.promise.then(async (announcement) => {
-      if (announcement === undefined) await settleWithin(found, OTHER_RELAYS_WAIT_MS);
-      else this.#learn(announcement);
+      // Another relay may know a newer one: an old one must not be quick to bring encryption down.
+      if (!announcement?.supportsEncryption) await settleWithin(found, OTHER_RELAYS_WAIT_MS);
+      if (this.announcement === undefined) this.#learn(announcement);
     });
     await ready;
     await settleWithin(Promise.race([found, soon]), ANNOUNCEMENT_WAIT_MS);

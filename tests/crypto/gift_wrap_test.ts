@@ -226,3 +226,23 @@ Deno.test("unwrapEvent() needs a signer with nip44", async () => {
   const wrap = wrapEvent(clientEvent(), SERVER, { kind: 1059 });
   await assertRejects(() => unwrapEvent(wrap, signer), TypeError, "nip44");
 });
+
+Deno.test("wrapEvent() wipes the one-time key and its secret, also when it fails", () => {
+  const made: Uint8Array[] = [];
+  const note = (bytes: Uint8Array) => {
+    made.push(bytes);
+    return bytes;
+  };
+  const engine = {
+    ...createPureEngine(),
+    generatePrivateKey: () => note(pureEngine.generatePrivateKey()),
+    sharedSecret: (...args: Parameters<typeof pureEngine.sharedSecret>) =>
+      note(pureEngine.sharedSecret(...args)),
+  };
+  wrapEvent(clientEvent(), SERVER, { kind: GIFT_WRAP_KIND, engine });
+  assertThrows(
+    () => wrapEvent(clientEvent(), OFF_CURVE, { kind: GIFT_WRAP_KIND, engine }),
+    RangeError,
+  );
+  assertEquals(made.map((bytes) => bytes.every((byte) => byte === 0)), [true, true, true]);
+});

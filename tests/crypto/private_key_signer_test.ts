@@ -3,7 +3,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { verifyEvent } from "../../crypto/event.ts";
 import { formatNsec, getPublicKey } from "../../crypto/keys.ts";
 import { PrivateKeySigner } from "../../crypto/private_key_signer.ts";
-import { createPureEngine } from "../../crypto/pure_engine.ts";
+import { createPureEngine, pureEngine } from "../../crypto/pure_engine.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { CvmError, EventError, InputError } from "../../errors.ts";
 import { CLIENT_KEY, OFF_CURVE, SERVER_KEY } from "./_fixtures.ts";
@@ -173,4 +173,24 @@ Deno.test("close() overwrites the key with zeros", () => {
   new PrivateKeySigner(CLIENT_KEY, { engine }).close();
   PrivateKeySigner.generate({ engine }).close();
   assertEquals(seen, [new Uint8Array(32), new Uint8Array(32)]);
+});
+
+Deno.test("PrivateKeySigner wipes the secrets that it remembers: the oldest for a new one, all with close()", async () => {
+  const made: Uint8Array[] = [];
+  const engine = {
+    ...createPureEngine(),
+    sharedSecret: (...args: Parameters<typeof pureEngine.sharedSecret>) => {
+      const secret = pureEngine.sharedSecret(...args);
+      made.push(secret);
+      return secret;
+    },
+  };
+  const signer = new PrivateKeySigner(CLIENT_KEY, { engine, conversationKeyCacheSize: 2 });
+  const wiped = () => made.map((secret) => secret.every((byte) => byte === 0));
+  for (let peer = 0; peer < 3; peer++) {
+    await signer.nip44.encrypt(PrivateKeySigner.generate().pubkey, "hello");
+  }
+  assertEquals(wiped(), [true, false, false]);
+  signer.close();
+  assertEquals(wiped(), [true, true, true]);
 });

@@ -77,10 +77,31 @@ Deno.test("CryptoWorkers keep to maxTasks for each worker, and do the rest here"
   assertEquals(await Promise.all(verdicts), verdicts.map(() => true));
 });
 
+Deno.test("CryptoWorkers hand a task to the worker with the least to do", async () => {
+  const given: number[] = [];
+  const newWorker = () => {
+    const worker = brokenWorker("")();
+    const index = given.push(-1) - 1; // but for the first message, which names the engine
+    const postMessage = worker.postMessage.bind(worker);
+    worker.postMessage = (message: unknown) => {
+      given[index]! += 1;
+      postMessage(message);
+    };
+    return worker;
+  };
+  await using workers = await started({ count: 3, newWorker });
+  for (let task = 0; task < 7; task++) void workers.verify(clientEvent(), MANY);
+  assertEquals(given, [3, 2, 2]);
+});
+
 for (
   const [what, options] of Object.entries<CryptoWorkersOptions>({
     "that throws": { newWorker: brokenWorker(`throw new Error("broken")`) },
     "that falls silent": { newWorker: brokenWorker(""), silenceMs: 50 },
+    "that falls silent after an answer": {
+      newWorker: brokenWorker(`if (data.id === 1) postMessage({ id: 1, result: true });`),
+      silenceMs: 50,
+    },
     "that is closed": { newWorker: brokenWorker("close()"), silenceMs: 50 },
   })
 ) {
@@ -95,6 +116,46 @@ for (
     assertEquals(workers.verify(event, MANY), true);
   });
 }
+
+Deno.test("CryptoWorkers do here what can't leave this thread, and have room for the next", async () => {
+  await using workers = await started({ count: 1, maxTasks: 1 });
+  const event = Object.assign(clientEvent(), { toText: () => "as some signers have it" });
+  for (let round = 0; round < 3; round++) {
+    assertEquals(await workers.verify(event, MANY), true);
+    assertEquals(await workers.verify({ ...event, content: "{}" }, MANY), false);
+  }
+  assert(workers.verify(clientEvent(), MANY) instanceof Promise);
+});
+
+Deno.test("CryptoWorkers take an answer for its own task alone, once, and only of its kind", async () => {
+  const newWorker = brokenWorker(`
+    (self.tasks ??= []).push(data);
+    if (self.tasks.length < 4) return;
+    for (const { id, verify } of self.tasks.reverse()) {
+      const result = verify?.content !== "{}";
+      for (const [of, said] of [[id + 1000, !result], [id, result], [id, !result]]) {
+        postMessage({ id: of, result: said });
+      }
+    }`);
+  await using workers = await started({ count: 1, newWorker });
+  using signer = new PrivateKeySigner(SERVER_KEY);
+  const event = clientEvent();
+  const forged = { ...event, content: "{}" };
+  const verdicts = [event, forged, event].map((each) => workers.verify(each, MANY));
+  const wrap = await workers.wrap(event, {
+    recipient: signer.pubkey,
+    kind: 21059,
+    now: 1_700_000_000_000,
+    ...MANY,
+  });
+  assertEquals(await Promise.all(verdicts), [true, false, true]);
+  assertEquals(await unwrapEvent(wrap, signer), event, "true is no wrap: it is made here");
+  assertEquals(workers.size, 1);
+
+  const odd = brokenWorker("postMessage({ id: data.id, result: data.verify });");
+  await using others = await started({ count: 1, newWorker: odd });
+  assertEquals(await others.verify(event, MANY), false, "an event is no verdict");
+});
 
 Deno.test("CryptoWorkers that can't start leave everything here", async () => {
   const nowhere = new URL("./no_such_worker.ts", import.meta.url);

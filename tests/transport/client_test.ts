@@ -2,6 +2,9 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { formatNprofile, PrivateKeySigner } from "../../crypto/mod.ts";
 import { InputError, RelayError, SessionError } from "../../errors.ts";
 import { NostrClientTransport } from "../../transport/client.ts";
+import type { Filter } from "../../transport/relay/filter.ts";
+import type { QueryOptions } from "../../transport/relay/options.ts";
+import { RelayPool } from "../../transport/relay/pool.ts";
 import { serve } from "../../transport/server.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
 import type { JsonRpcMessage } from "../../transport/types.ts";
@@ -119,6 +122,33 @@ Deno.test("F04: an old announcement that comes late does not bring the encryptio
   relay.faults.release();
   await until("the announcement is there", () => session.transport.announcement !== undefined);
   assertEquals(session.transport.wrap, 21059);
+});
+
+Deno.test("F04: an old announcement on the relay that is there first does not bring encryption down where another has a new one", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => fixtureServer(), { signer, ...network(relay) });
+  const announcement = (created_at: number, tags: string[][]) =>
+    signer.signEvent({ kind: 11316, created_at, tags, content: "{}" });
+  const old = await announcement(1_000, []);
+  const recent = await announcement(2_000, [["support_encryption"], [
+    "support_encryption_ephemeral",
+  ]]);
+  class LatePool extends RelayPool {
+    override async query(filters: readonly Filter[], options: QueryOptions) {
+      assertEquals(await super.query(filters, options), []);
+      options.onHeard?.([old]);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return [recent, old];
+    }
+  }
+  await using relays = new LatePool([relay.url], poolOptions(relay));
+  for (const encryption of ["optional", "required"] as const) {
+    const before = relay.events.length;
+    await using session = await connect(relay, server.publicKey, { relays, encryption });
+    assertEquals(session.transport.wrap, 21059);
+    assertEquals(relay.events.slice(before).filter(({ kind }) => kind === 25910), []);
+  }
 });
 
 Deno.test("F27: a persistent-only server that is not announced gets the other wrap soon", async () => {

@@ -11,8 +11,9 @@ async function modulesOf(entry: string): Promise<readonly string[]> {
   return modules.map(({ specifier }: { specifier: string }) => specifier.replace(root.href, ""));
 }
 
-Deno.test("the entry of clients loads nothing of servers, of searches or of common schemas", async () => {
-  const foreign = /canonicalize|listener|announcer|discover\.ts|common_schema|schema_decorator/;
+Deno.test("the entry of clients loads nothing of servers, of searches, of workers or of common schemas", async () => {
+  const foreign =
+    /canonicalize|listener|announcer|discover\.ts|common_schema|schema_decorator|crypto\/_?worker/;
   const client = await modulesOf("transport/client.ts");
   assertEquals(client.filter((module) => foreign.test(module)), []);
   const all = await modulesOf("transport/mod.ts");

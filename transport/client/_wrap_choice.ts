@@ -22,18 +22,13 @@ import {
 export class WrapChoice {
   readonly #modes: Modes;
   #current: GiftWrapKind | undefined;
-  #sure: boolean;
+  #sure = false;
   #mismatch: SessionError | undefined;
 
   /** @param modes Our modes. */
   constructor(modes: Modes) {
     this.#modes = modes;
-    this.#sure = modes.encryption === "disabled" || modes.giftWrap !== "optional";
-    this.#current = modes.encryption === "disabled"
-      ? undefined
-      : modes.giftWrap === "persistent"
-      ? GIFT_WRAP_KIND
-      : EPHEMERAL_GIFT_WRAP_KIND;
+    this.#begin();
   }
 
   /** The kind of the next message's gift wrap; `undefined` for plain text. */
@@ -59,11 +54,13 @@ export class WrapChoice {
   /**
    * Learns from the server's announcement, which must have been verified. Not
    * after the server itself was heard: an old announcement must not bring
-   * encryption down.
+   * encryption down. Of several only the last one counts: a relay may have given
+   * an old one before another gives the newest.
    */
   learnAnnouncement({ supportsEncryption, supportsEphemeral }: Announcement): void {
     const { encryption, giftWrap } = this.#modes;
     if (encryption === "disabled") return;
+    this.#begin();
     if (!supportsEncryption && !supportsEphemeral) {
       this.#sure = true;
       if (encryption === "optional") this.#current = undefined;
@@ -92,6 +89,18 @@ export class WrapChoice {
     if (ephemeral) this.#current = EPHEMERAL_GIFT_WRAP_KIND;
     else if (!this.#sure || hasFlag(tags, SUPPORT_ENCRYPTION)) this.#current = GIFT_WRAP_KIND;
     this.#sure = true;
+  }
+
+  /** What our modes say, before anything is known of the server. */
+  #begin(): void {
+    const { encryption, giftWrap } = this.#modes;
+    this.#mismatch = undefined;
+    this.#sure = encryption === "disabled" || giftWrap !== "optional";
+    this.#current = encryption === "disabled"
+      ? undefined
+      : giftWrap === "persistent"
+      ? GIFT_WRAP_KIND
+      : EPHEMERAL_GIFT_WRAP_KIND;
   }
 }
 

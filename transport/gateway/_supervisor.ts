@@ -90,7 +90,8 @@ export class Supervisor {
       if (!this.#closed) this.#fail(error);
       return;
     }
-    if (!this.#closed) this.#options.onUp();
+    // It may have died since: that has been told then.
+    if (!this.#closed && this.#upstream !== undefined) this.#options.onUp();
   }
 
   /** Ends the MCP server. Idempotent. */

@@ -16,6 +16,8 @@ export interface InquiryOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly onHeard: ((events: readonly NostrEvent[]) => void) | undefined;
+  /** Takes what `onHeard` throws, which must not reach the relay's other affairs. */
+  readonly report: (error: unknown) => void;
   readonly onEnd: () => void;
 }
 
@@ -87,7 +89,12 @@ export class Inquiry {
     if (this.#isHeard || !this.#served) return;
     if ([...this.#pending.keys()].some(({ isOpen }) => isOpen)) return;
     this.#isHeard = true;
-    this.#options.onHeard?.(this.#sorted());
+    const { onHeard, report } = this.#options;
+    try {
+      onHeard?.(this.#sorted());
+    } catch (error) {
+      report(error);
+    }
   }
 
   #expire(): void {

@@ -151,7 +151,8 @@ export interface WaitOptions {
 export interface QueryOptions extends WaitOptions {
   /**
    * Told once, when every relay that is connected is through while others can't be reached yet: the
-   * events so far, the newest first. The query goes on for the others.
+   * events so far, the newest first. The query goes on for the others. What it throws goes to the
+   * pool's `onError`.
    */
   readonly onHeard?: (events: readonly NostrEvent[]) => void;
 }

@@ -195,6 +195,7 @@ export class RelayPool implements AsyncDisposable {
       timeoutMs,
       signal: options.signal,
       onHeard: options.onHeard,
+      report: this.#settings.report,
       onEnd: () => this.#pending.delete(inquiry),
     });
     this.#pending.add(inquiry);

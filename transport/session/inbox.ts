@@ -2,13 +2,13 @@
  * The way in: from a relay's event to a verified message, cheapest checks
  * first. Both sides of a connection use it.
  *
- * known id? → kind, address, time → decrypt → address, time, replay → verify → JSON-RPC
+ * known copy? → kind, address, time → id → decrypt → address, time, replay → verify → JSON-RPC
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import { hasOwnId, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { EventWorkers } from "../../crypto/event_workers.ts";
 import { decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
@@ -24,8 +24,8 @@ import { ReplayGuard, type ReplayMemory } from "./replay_guard.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
-/** Ids of delivered events that are kept to drop second deliveries before any cryptography. */
-const MAX_DELIVERED_IDS = 8192;
+/** Events that are remembered to drop second deliveries before any cryptography. */
+const MAX_DELIVERED = 8192;
 /** Ids of stored events that were passed over, with their relays. */
 const MAX_SKIPPED_IDS = 8192;
 
@@ -132,8 +132,10 @@ export class Inbox {
   }
 
   #receive(event: NostrEvent, stored: boolean): void {
-    if (this.#closed || this.#delivered.has(event.id)) return;
     const plain = event.kind === MESSAGE_KIND;
+    // The signature of a wrap proves nothing; that of a message may have been forged in this copy alone.
+    const copy = plain ? `${event.id}${event.sig}` : event.id;
+    if (this.#closed || this.#delivered.has(copy)) return;
     if (plain ? this.#options.modes.encryption === "required" : !this.#wraps.has(event.kind)) {
       return;
     }
@@ -148,7 +150,9 @@ export class Inbox {
       this.#dropped += 1;
       return;
     }
-    remember(this.#delivered, event.id, MAX_DELIVERED_IDS);
+    // Or else one relay could make us deaf for what the others deliver, with anything under its id.
+    if (!hasOwnId(event, this.#options.engine)) return;
+    remember(this.#delivered, copy, MAX_DELIVERED);
     this.#unverified += 1;
     this.#unverifiedBytes += bytes;
     const opened = this.#open(event, stored);
@@ -174,7 +178,7 @@ export class Inbox {
   }
 
   async #open(event: NostrEvent, stored: boolean): Promise<Inbound | undefined> {
-    const { signer, limits, onError } = this.#options;
+    const { signer, limits } = this.#options;
     try {
       if (event.kind === MESSAGE_KIND) {
         await this.#verify(event);
@@ -198,7 +202,7 @@ export class Inbox {
       if (error instanceof CvmError && error.code !== "SIGNER_NOT_ANSWERING") {
         logger.debug("dropped an event: {reason}", { reason: error.message });
       } else {
-        onError(error instanceof Error ? error : new Error(String(error)));
+        this.#report(error);
       }
       return undefined;
     }
@@ -217,7 +221,16 @@ export class Inbox {
     try {
       if (this.#guard.admit(id, created_at) === "new") this.#options.onMessage(inbound);
     } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** Whoever is told may fail, too: that must not make us deaf. */
+  #report(error: unknown): void {
+    try {
       this.#options.onError(error instanceof Error ? error : new Error(String(error)));
+    } catch (fault) {
+      logger.error("who was told of a fault has failed: {fault}", { fault });
     }
   }
 }

@@ -33,6 +33,7 @@ import { type RequestObserver, RequestWatch } from "./observer.ts";
 import { Outbox } from "./outbox.ts";
 import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
+import { SessionTable } from "./_session_table.ts";
 import { ServerSession } from "./server_session.ts";
 import type { Session } from "./session.ts";
 
@@ -48,9 +49,6 @@ const FAREWELL_MS = 2_000;
 /** What is answered to requests that come too late. */
 const GOING = "Server is going down: it takes no new requests, try again later";
 const CUT_OFF = "Server is going down: the request took too long to be waited for";
-
-/** Earlier sessions of one client whose requests are still worked on; with more, it has to wait. */
-const MAX_DRAINING = 4;
 
 /** Options of {@linkcode listen}. */
 export interface ListenOptions extends Features {
@@ -190,15 +188,12 @@ class RelayListener implements Listener {
   readonly #stop = new AbortController();
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
-  /** By client key and whether it is encrypted: what spoke encrypted is never answered in plain text (faults F04). */
-  readonly #sessions = new Map<string, ServerSession>();
-  readonly #draining = new Map<string, Set<ServerSession>>();
+  readonly #sessions: SessionTable;
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, { settled: Promise<void>; messages: number }>();
   readonly #watch: RequestWatch;
   #refusals: RateLimiter;
   #unauthorized = 0;
-  #drainingCount = 0;
   readonly #budget: ByteBudget;
   readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
@@ -214,6 +209,7 @@ class RelayListener implements Listener {
     this.#now = options.now ?? Date.now;
     // A flood of strangers is not worth a signature each.
     this.#refusals = new RateLimiter(limits.maxRefusalsPerSecond, this.#now());
+    this.#sessions = new SessionTable(limits.maxSessions);
     this.#budget = new ByteBudget(limits.maxBufferedBytes);
     this.#watch = new RequestWatch(options.observer, {
       now: this.#now,
@@ -240,7 +236,10 @@ class RelayListener implements Listener {
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
     const sweepMs = Math.min(SWEEP_MS, limits.idleTimeoutMs);
-    this.#sweep = setInterval(() => this.#closeIdle(), sweepMs);
+    this.#sweep = setInterval(
+      () => this.#sessions.closeUnused(this.#now() - limits.idleTimeoutMs),
+      sweepMs,
+    );
     options.signal?.addEventListener("abort", () => void this.close(), {
       once: true,
       signal: this.#stop.signal,
@@ -248,7 +247,7 @@ class RelayListener implements Listener {
   }
 
   get sessions(): readonly Session[] {
-    return [...this.#sessions.values()];
+    return this.#sessions.used;
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Session> {
@@ -265,11 +264,11 @@ class RelayListener implements Listener {
   async drain({ timeoutMs = 10_000, signal }: DrainOptions = {}): Promise<boolean> {
     this.#going = true;
     this.#refusals = new RateLimiter(FAREWELLS_PER_SECOND, this.#now());
-    const sessions = this.#all();
+    const sessions = this.#sessions.all;
     for (const session of sessions) session.drain();
     const ended = Promise.all(sessions.map((session) => endOf(session))).then(() => true);
     if (await within(ended, { timeoutMs, signal })) return true;
-    const farewells = Promise.all(this.#all().map((session) => session.abandon(CUT_OFF)));
+    const farewells = Promise.all(this.#sessions.all.map((session) => session.abandon(CUT_OFF)));
     await within(farewells.then(() => true), { timeoutMs: FAREWELL_MS });
     return false;
   }
@@ -278,7 +277,7 @@ class RelayListener implements Listener {
     if (!this.#stop.signal.aborted) {
       clearInterval(this.#sweep);
       this.#inbox.close();
-      for (const session of this.#all()) await session.close();
+      for (const session of this.#sessions.all) await session.close();
       this.#stop.abort(new DOMException("the listener was closed", "AbortError"));
       this.#wake?.();
     }
@@ -287,11 +286,6 @@ class RelayListener implements Listener {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #all(): readonly ServerSession[] {
-    const draining = [...this.#draining.values()].flatMap((sessions) => [...sessions]);
-    return [...this.#sessions.values(), ...draining];
   }
 
   #receive(inbound: Inbound): void {
@@ -334,25 +328,26 @@ class RelayListener implements Listener {
   #route(inbound: Inbound): void {
     const { message, event, wrapKind } = inbound;
     if (this.#going && isRequest(message)) return this.#refuse(inbound, GOING);
+    // What spoke encrypted is never answered in plain text (faults F04).
     const key = wrapKind === undefined ? event.pubkey : `${event.pubkey} encrypted`;
-    let session = this.#sessions.get(key);
-    if (isRequest(message) || beginsInParts(message)) {
-      const again = isInitialize(message) && session?.initializeParams !== undefined;
-      if (session === undefined || again) session = this.#open(key, inbound, again);
-    } else if (session?.expects(message) !== true) {
-      session = [...this.#draining.get(key) ?? []].find((old) => old.expects(message)) ?? session;
+    if (!isRequest(message) && !beginsInParts(message)) {
+      this.#sessions.expecting(key, message)?.receive(inbound);
+      return;
     }
+    let session = this.#sessions.get(key);
+    const again = isInitialize(message) && session?.initializeParams !== undefined;
+    if (session === undefined || again) session = this.#open(key, inbound, again);
     session?.receive(inbound);
   }
 
   /** Opens a session, in the place of one that the client has left where there is one. */
   #open(key: string, inbound: Inbound, replaces: boolean): ServerSession | undefined {
     if (replaces) {
-      if (!this.#retire(key)) {
+      if (!this.#sessions.retire(key)) {
         this.#refuse(inbound, "Too many requests of earlier sessions are unanswered");
         return undefined;
       }
-    } else if (!this.#makeRoom()) {
+    } else if (!this.#sessions.makeRoom()) {
       this.#refuse(inbound, "Server is full: too many clients, try again later");
       return undefined;
     }
@@ -373,61 +368,16 @@ class RelayListener implements Listener {
       now: this.#now,
       onEnded: () => this.#forget(key, session),
     });
-    this.#sessions.set(key, session);
+    this.#sessions.add(key, session);
     this.#unaccepted.push(session);
     this.#wake?.();
     return session;
   }
 
-  /** Takes a client's session out of use; false when too many of its earlier ones still have work to do. */
-  #retire(key: string): boolean {
-    const session = this.#sessions.get(key);
-    if (session === undefined) return true;
-    const draining = this.#draining.get(key) ?? new Set();
-    if (!session.idle && (draining.size >= MAX_DRAINING || this.#isFull)) return false;
-    this.#sessions.delete(key);
-    this.#draining.set(key, draining.add(session));
-    this.#drainingCount += 1;
-    session.drain({ replaced: true });
-    return true;
-  }
-
-  get #isFull(): boolean {
-    return this.#sessions.size + this.#drainingCount >= this.#parts.limits.maxSessions;
-  }
-
   #forget(key: string, session: ServerSession): void {
-    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
-    const draining = this.#draining.get(key);
-    if (draining?.delete(session)) {
-      this.#drainingCount -= 1;
-      if (draining.size === 0) this.#draining.delete(key);
-    }
+    this.#sessions.forget(key, session);
     const waiting = this.#unaccepted.indexOf(session);
     if (waiting >= 0) this.#unaccepted.splice(waiting, 1);
-  }
-
-  /** Whether there is room for one more client; the idle session unused for the longest time makes it. */
-  #makeRoom(): boolean {
-    if (!this.#isFull) return true;
-    let oldest: ServerSession | undefined;
-    for (const session of this.#sessions.values()) {
-      if (session.idle && (oldest === undefined || session.usedAt < oldest.usedAt)) {
-        oldest = session;
-      }
-    }
-    void oldest?.close();
-    return oldest !== undefined;
-  }
-
-  #closeIdle(): void {
-    const oldest = this.#now() - this.#parts.limits.idleTimeoutMs;
-    for (const session of this.#sessions.values()) {
-      if (session.idle && session.usedAt < oldest) void session.close();
-    }
-    for (const sessions of this.#draining.values()) {
-      for (const session of sessions) if (session.usedAt < oldest) void session.close();
-    }
   }
 
   /** Turns a message away; without a reason in silence. */

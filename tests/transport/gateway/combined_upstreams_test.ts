@@ -7,7 +7,8 @@ import {
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { InputError, UpstreamError } from "../../../errors.ts";
-import { combineUpstreams } from "../../../transport/gateway.ts";
+import { combineUpstreams, type MemberStatus } from "../../../transport/gateway.ts";
+import type { Transport } from "../../../transport/types.ts";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
 import { startGateway } from "../_gateway.ts";
 import { connect, makeClient, textOf, until } from "../_harness.ts";
@@ -219,4 +220,57 @@ Deno.test("combineUpstreams() fails when nothing can be started, and refuses nam
     InputError,
     "can't begin the name",
   );
+});
+
+Deno.test("F28: combineUpstreams() tells once that tools have vanished, however often the server can't be started", async () => {
+  await using relay = new MemoryRelay();
+  const { upstream, one, states } = twoMembers();
+  await using running = await startGateway(relay, { upstream });
+  await using session = await connect(relay, running.gateway.publicKey);
+  const changes = countChanges(session.client);
+  one.broken = "not now";
+  await one.die();
+  await until(
+    "it has failed often",
+    () => states.filter((state) => state === "one down").length > 4,
+  );
+  await session.client.ping();
+  assertEquals(changes.count, 1);
+  one.broken = undefined;
+  await until("the client is told", () => changes.count === 2);
+  assertEquals(await seen(session.client), "one two");
+});
+
+Deno.test("F28: combineUpstreams() never tells of a server as up that has died in the moment of its start", async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    const states: string[] = [];
+    const open = (): Promise<Transport> => {
+      const transport: Transport = {
+        start: () => Promise.resolve(),
+        close: () => Promise.resolve(),
+        send: async (message) => {
+          if (!("id" in message)) return;
+          const result = { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: {} };
+          transport.onmessage?.({ jsonrpc: "2.0", id: message.id, result });
+          for (let turn = 0; turn < turns; turn++) await undefined;
+          transport.onclose?.();
+        },
+      };
+      return Promise.resolve(transport);
+    };
+    const onStatus = (_: string, { state }: MemberStatus) => void states.push(state);
+    const combined = await combineUpstreams({ one: open }, {
+      restart: { maxDeaths: 1 },
+      onStatus,
+    })();
+    const ended = Promise.withResolvers<void>();
+    combined.onclose = ended.resolve;
+    await combined.start();
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: {} };
+    await combined.send({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    await ended.promise;
+    const known = states.filter((state) => state !== "up");
+    assertEquals(known, ["starting", "failed", "closed"], `after ${turns} turns`);
+    assert(states.lastIndexOf("up") < states.indexOf("failed"), `${states} after ${turns} turns`);
+  }
 });

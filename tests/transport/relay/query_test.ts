@@ -48,6 +48,59 @@ Deno.test("query() tells what the relays know that are connected, while another 
   await assertRejects(() => query, Error, "enough");
 });
 
+Deno.test("query() tells once what the relays know that are connected, and nothing when none has answered", async () => {
+  for (const refuses of [false, true]) {
+    await using open = new MemoryRelay({ url: "wss://open.test" });
+    await using hole = new MemoryRelay({ url: "wss://hole.test" });
+    await using other = new MemoryRelay({ url: "wss://other.test" });
+    for (const relay of [hole, other]) relay.faults.set({ neverOpen: true });
+    if (refuses) open.faults.set({ refuseSubscriptions: { reason: "restricted: members only" } });
+    await using pool = poolOn([open, hole, other], { connectTimeoutMs: 50 });
+    let told = 0;
+    const query = pool.query([{ kinds: [11316] }], { onHeard: () => told++ });
+    if (refuses) await assertRejects(() => query, RelayError);
+    else assertEquals(await query, []);
+    assertEquals(told, refuses ? 0 : 1);
+  }
+});
+
+Deno.test("query() reports what onHeard throws, which breaks nothing else on the relay that was the last to fail", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using lost = new MemoryRelay({ url: "wss://lost.test" });
+  await using hole = new MemoryRelay({ url: "wss://hole.test" });
+  const event = await makeEvent({ kind: 11316 });
+  hole.faults.set({ neverOpen: true });
+  const reported: unknown[] = [];
+  await using pool = poolOn([good, lost, hole], {
+    connectTimeoutMs: 60_000,
+    publishTimeoutMs: 60_000,
+    queryTimeoutMs: 60_000,
+    onError: (error) => reported.push(error),
+  });
+  await pool.publish(event, { relays: [good.url, lost.url], all: true });
+  lost.faults.set({ withholdEose: true, withholdOk: true });
+  const stop = new AbortController();
+  const fault = new Error("the caller's own");
+  const query = pool.query([{ kinds: [11316] }], {
+    signal: stop.signal,
+    onHeard: () => {
+      throw fault;
+    },
+  });
+  const later = await makeEvent({ content: "once more, on the next connection" });
+  const published = pool.publish(later, { relays: [lost.url] });
+  await until(
+    "both ask",
+    () => framesOf(lost, "EVENT").length === 2 && good.subscriptions.length === 0,
+  );
+  lost.faults.clear();
+  lost.faults.closeConnections();
+  await published;
+  assertEquals(reported, [fault]);
+  stop.abort(new Error("enough"));
+  await assertRejects(() => query, Error, "enough");
+});
+
 Deno.test("F16: a relay that can't be reached or hangs up holds no query up", async () => {
   await using good = new MemoryRelay({ url: "wss://good.test" });
   await using down = new MemoryRelay({ url: "wss://down.test" });

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type EventWorkers,
   type NostrEvent,
@@ -9,10 +9,12 @@ import {
 } from "../../../crypto/mod.ts";
 import { CryptoWorkers } from "../../../crypto/workers.ts";
 import { NostrClientTransport } from "../../../transport/client.ts";
+import { RelayPool } from "../../../transport/relay/pool.ts";
 import { listen, type ListenOptions } from "../../../transport/session/listener.ts";
+import { Outbox } from "../../../transport/session/outbox.ts";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
 import type { JsonRpcMessage } from "../../../transport/types.ts";
-import { network } from "../_harness.ts";
+import { network, poolOptions } from "../_harness.ts";
 
 /** A server that answers each call with its number, and a client that is connected to it. */
 async function openPair(workers: EventWorkers, limits: ListenOptions["limits"] = {}) {
@@ -121,6 +123,57 @@ Deno.test("a wrap that fails in a worker fails its message, and no other", async
   await pair.call(numbersTo(5));
   assertEquals(await lost, "not on the curve");
   assertEquals(pair.heard, [0, ...numbersTo(5)]);
+});
+
+Deno.test("a wrap that fails, and one that is ready at once, do not overtake what is being wrapped", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = new RelayPool([relay.url], poolOptions(relay));
+  const signer = PrivateKeySigner.generate();
+  const recipient = PrivateKeySigner.generate().pubkey;
+  type Wrapping = PromiseWithResolvers<NostrEvent> & { readonly wrap: NostrEvent };
+  const wrappings: Wrapping[] = [];
+  const waiting: number[] = [];
+  let isAtOnce = false;
+  const outbox = new Outbox({
+    pool,
+    signer,
+    now: Date.now,
+    signal: new AbortController().signal,
+    workers: {
+      verify: (event) => verifyEvent(event),
+      wrap: (event, task) => {
+        waiting.push(task.waiting);
+        const wrap = wrapEvent(event, task.recipient, { kind: task.kind });
+        wrappings.push({ ...Promise.withResolvers<NostrEvent>(), wrap });
+        return isAtOnce ? wrap : wrappings.at(-1)!.promise;
+      },
+    },
+  });
+  const post = async (id: number) => {
+    const message = { jsonrpc: "2.0", id, method: "ping" } as const;
+    const { taken } = await outbox.post(message, { recipient, wrapKind: 1059 });
+    return { taken };
+  };
+  const left = () =>
+    relay.events.map(({ id }) => wrappings.findIndex(({ wrap }) => wrap.id === id));
+
+  const first = await post(0);
+  const failed = await post(1);
+  wrappings[1]!.reject(new RangeError("not on the curve"));
+  await assertRejects(() => failed.taken, RangeError);
+  isAtOnce = true;
+  const atOnce = await post(2);
+  isAtOnce = false;
+  const held = await post(3);
+  wrappings[0]!.resolve(wrappings[0]!.wrap);
+  await Promise.all([first.taken, atOnce.taken]);
+  assertEquals(left(), [0, 2]);
+  isAtOnce = true;
+  const last = await post(4);
+  wrappings[3]!.resolve(wrappings[3]!.wrap);
+  await Promise.all([held.taken, last.taken]);
+  assertEquals(left(), [0, 2, 3, 4]);
+  assertEquals(waiting, [1, 1, 1, 1, 1], "none of them waited for another");
 });
 
 Deno.test("a server under load hands events over, and loses none when a worker ends", async () => {
