@@ -7,27 +7,22 @@
 import type { ShellCompletion } from "@optique/core/completion";
 import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
+import { askedOutput, SILENT } from "./asked_output.ts";
 import { cvmCommand } from "./commands.ts";
 import { EXIT, UsageError } from "./exit_codes.ts";
-import { type CliIo, Interrupt, type TextSink } from "./io.ts";
+import { type CliIo, Interrupt } from "./io.ts";
 import { withLogging } from "./logging.ts";
-import { type Format, FORMATS, printError, takesColours } from "./output.ts";
-import { hideSecrets } from "./parse_error.ts";
-import { toSafeJson } from "./sanitize.ts";
+import { printError, takesColours } from "./output.ts";
+import { parseErrorOf } from "./parse_error.ts";
 import { VERSION } from "./version.ts";
 
 type Arguments = ReturnType<typeof parse>;
-
-/** What becomes of standard error with `--quiet`. */
-const SILENT: TextSink = { isTerminal: false, write: () => Promise.resolve() };
 
 /** Commands that need no fast cryptography, or take care of it themselves. */
 const KEYLESS = /^(keys|config|relay)\b/;
 
 /** Ends parsing: help, a version, completions or an error has been printed. */
-class Shown {
-  constructor(readonly exitCode: number) {}
-}
+class Shown {}
 
 /**
  * Runs `cvm`.
@@ -44,11 +39,10 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       return EXIT.ok;
     }
   } catch (error) {
-    return await printError(error, io, askedFormat(args));
+    return await showEarly(error, args, io);
   }
   const printed = { out: "", err: "" };
   let parsed: Arguments | undefined;
-  let exitCode: number = EXIT.ok;
   try {
     if (args[0] === "completion") {
       const { prepareCompletion } = await import("./completion.ts");
@@ -56,26 +50,29 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       parsed = parse(words, io, { printed, shells });
     } else parsed = parse(args, io, { printed });
   } catch (shown) {
-    if (shown instanceof UsageError) return await printError(shown, io, askedFormat(args));
+    if (shown instanceof UsageError) return await showEarly(shown, args, io);
     if (!(shown instanceof Shown)) throw shown;
-    exitCode = shown.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
-  if (parsed === undefined) return await show(printed, exitCode, { args, io });
-  let { format } = parsed;
+  if (parsed === undefined) {
+    await io.stdout.write(printed.out);
+    return printed.err === "" ? EXIT.ok : await showEarly(parseErrorOf(printed.err), args, io);
+  }
   const ends: (() => Promise<void>)[] = [];
   const runIo: CliIo = {
     ...io,
     configFile: parsed.config,
     onEnd: (end) => void ends.push(end),
   };
-  let shownIo = runIo;
+  const asked = askedOutput(args, runIo);
+  let { format } = asked;
+  let shownIo = asked.io;
   try {
     const { configure } = await import("./configure.ts");
     const parseAgain = (words: readonly string[]) => parseQuietly(words, io);
     const configured = await configure({ args, io: runIo, parsed, parse: parseAgain });
     if (configured === undefined) return EXIT.ok; // it was only to be shown
     format = configured.format;
-    if (configured.quiet) shownIo = { ...runIo, stderr: SILENT };
+    shownIo = configured.quiet ? { ...runIo, stderr: SILENT } : runIo;
     if (!KEYLESS.test(configured.command)) {
       const { chooseEngine } = await import("./crypto/choose_engine.ts");
       const chosen = await chooseEngine(io.env);
@@ -124,6 +121,7 @@ async function helpOf(args: readonly string[], io: CliIo): Promise<string | unde
   switch (args.join(" ")) {
     case "help":
     case "--help":
+    case "-h":
       return (await import("./overview.ts")).overview(colours);
     case "help --full":
     case "--help --full":
@@ -132,7 +130,10 @@ async function helpOf(args: readonly string[], io: CliIo): Promise<string | unde
     case "--help --man":
       return (await import("./man_page.ts")).manPage();
   }
-  if (args[0] === "help" || (args.at(-1) === "--help" && !args[0]?.startsWith("-"))) {
+  if (
+    args[0] === "help" ||
+    (["--help", "-h"].includes(args.at(-1) ?? "") && !args[0]?.startsWith("-"))
+  ) {
     const { checkHelpWords } = await import("./help_words.ts");
     checkHelpWords(args[0] === "help" ? args.slice(1) : args.slice(0, -1));
   }
@@ -146,7 +147,7 @@ function parseQuietly(args: readonly string[], io: CliIo): Arguments {
     return parse(args, io, { printed });
   } catch (shown) {
     if (!(shown instanceof Shown)) throw shown;
-    throw new UsageError(printed.err.replace(/^Error:/, "").trim());
+    throw parseErrorOf(printed.err);
   }
 }
 
@@ -157,12 +158,12 @@ interface ParseOptions {
 }
 
 function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOptions) {
-  const stop = (exitCode: number): never => {
-    throw new Shown(exitCode);
+  const stop = (): never => {
+    throw new Shown();
   };
   return runParserSync(cvmCommand(args), "cvm", args, {
     brief: message`ContextVM: the Model Context Protocol over Nostr.`,
-    help: { command: true, option: true, onShow: stop },
+    help: { command: true, option: { names: ["--help", "-h"] }, onShow: stop },
     version: { option: true, value: VERSION, onShow: stop },
     completion: { command: true, shells, onShow: stop },
     usageLine: [
@@ -180,31 +181,10 @@ function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOpt
   });
 }
 
-async function show(
-  printed: { out: string; err: string },
-  exitCode: number,
-  { args, io }: { readonly args: readonly string[]; readonly io: CliIo },
-): Promise<number> {
-  await io.stdout.write(printed.out);
-  if (printed.err === "") return exitCode;
-  const text = hideSecrets(printed.err);
-  const message = text.replace(/^Error:/, "").replace(/\s+/g, " ").trim();
-  await io.stderr.write(
-    askedFormat(args) === "text"
-      ? text
-      : toSafeJson({ error: { code: "USAGE", message, exitCode } }) + "\n",
-  );
-  return exitCode;
-}
-
-/** The format that a command line asks for that could not be parsed. */
-function askedFormat(args: readonly string[]): Format {
-  const own = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-  return FORMATS.find((format) =>
-    own.some((arg, at) =>
-      arg === `--format=${format}` || (arg === format && own[at - 1] === "--format")
-    )
-  ) ?? "text";
+/** Prints an error that comes before the settings are known. */
+async function showEarly(error: unknown, args: readonly string[], io: CliIo): Promise<number> {
+  const asked = askedOutput(args, io);
+  return await printError(error, asked.io, asked.format);
 }
 
 async function run(args: Arguments, io: CliIo): Promise<void> {

@@ -52,7 +52,10 @@ export async function prepareCompletion(
   args: readonly string[],
   io: CliIo,
 ): Promise<PreparedCompletion> {
-  const [, shell = "--"] = args;
+  const [, shell] = args;
+  if (shell === undefined) {
+    throw new UsageError(`name a shell: ${Object.keys(shells).join(", ")}`);
+  }
   if (!shell.startsWith("-") && !Object.hasOwn(shells, shell)) {
     const hint = didYouMean(shell, Object.keys(shells), { otherwise: "list" });
     throw new UsageError(`there are no completions for "${sanitizeLine(shell, 40)}"${hint}`);

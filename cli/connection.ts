@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PrivateKeySigner } from "../crypto/private_key_signer.ts";
 import type { Signer } from "../crypto/signer.ts";
 import { NostrClientTransport, type NostrClientTransportOptions } from "../transport/client.ts";
 import { DEFAULT_DISCOVERY_RELAYS } from "../transport/discovery/relay_list.ts";
@@ -60,6 +61,14 @@ export function askingPoolOptions(
     ...poolOptions({ connectTimeoutMs }),
     ...(timeoutMs === undefined ? {} : { queryTimeoutMs: timeoutMs, publishTimeoutMs: timeoutMs }),
   };
+}
+
+/**
+ * For who only looks public events up: relays that serve nobody else than who
+ * authenticates are shown a key that is forgotten with the pool.
+ */
+export function lookupPoolOptions(args: Parameters<typeof askingPoolOptions>[0]): RelayPoolOptions {
+  return { ...askingPoolOptions(args), signer: PrivateKeySigner.generate() };
 }
 
 /** The key that visits servers: that of the command line or the environment, else the one that is kept. */

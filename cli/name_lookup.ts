@@ -92,18 +92,25 @@ async function askRelays(
     readonly cache: NameCache | undefined;
   },
 ): Promise<ServerNames> {
-  const [{ describeServer }, { DEFAULT_DISCOVERY_RELAYS }, { RelayPool }, { openWebSocket }] =
-    await Promise.all([
-      import("../transport/discovery/describe_server.ts"),
-      import("../transport/discovery/relay_list.ts"),
-      import("../transport/relay/pool.ts"),
-      import("./websocket.ts"),
-    ]);
+  const [
+    { PrivateKeySigner },
+    { describeServer },
+    { DEFAULT_DISCOVERY_RELAYS },
+    { RelayPool },
+    { openWebSocket },
+  ] = await Promise.all([
+    import("../crypto/private_key_signer.ts"),
+    import("../transport/discovery/describe_server.ts"),
+    import("../transport/discovery/relay_list.ts"),
+    import("../transport/relay/pool.ts"),
+    import("./websocket.ts"),
+  ]);
   const others = config.relays ?? [...DEFAULT_RELAYS, ...DEFAULT_DISCOVERY_RELAYS];
   const urls = [...new Set([...relays, ...hints, ...(relays.length > 0 ? [] : others)])];
   const pool = new RelayPool(urls.slice(0, MAX_RELAYS), {
     webSocket: openWebSocket,
     connectTimeoutMs: timeoutMs,
+    signer: PrivateKeySigner.generate(), // for relays that serve nobody else than who authenticates
   });
   let names: ServerNames = {};
   try {

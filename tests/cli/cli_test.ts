@@ -18,8 +18,15 @@ const STRANGER = PrivateKeySigner.generate().pubkey;
 const NO_RELAY = "ws://127.0.0.1:1";
 
 /** Runs a command to its end. */
-async function cvm(args: readonly string[], folder: string, options: { stdin?: string } = {}) {
-  const io = new TestIo({ env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder }, ...options });
+async function cvm(
+  args: readonly string[],
+  folder: string,
+  { stdin, env }: { stdin?: string; env?: Record<string, string> } = {},
+) {
+  const io = new TestIo({
+    env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder, ...env },
+    stdin,
+  });
   const code = await runCli(args, io);
   return { code, out: io.out, err: io.err };
 }
@@ -55,7 +62,7 @@ Deno.test("F30: bad input ends with the right exit code and a message that names
   await using folder = await temporaryFolder();
   await Deno.writeTextFile(`${folder.path}/broken.key`, "nsec1nothing\n");
   const cases: readonly (readonly [readonly string[], number, string])[] = [
-    [[], 2, "Error"],
+    [[], 2, "Say what to do"],
     [["nonsense"], 2, "nonsense"],
     [["gateway", "--announce-relay", NO_RELAY, "--", "true"], 2, "without --announce"],
     [["gateway", "--servers", `${folder.path}/none.json`], 2, "none.json"],
@@ -116,6 +123,8 @@ Deno.test("F30: with --quiet nothing goes to standard error, and the exit code t
       [["gateway", "--relay", NO_RELAY, "--quiet", "--", ...serverCommand()], 4],
       [["review", STRANGER, "--relay", NO_RELAY, "--quiet"], 4],
       [["keys", "show", "--key-file", folder.path, "--quiet"], 2],
+      [["relay", "--bad", "--quiet"], 2],
+      [["relay", "--quiet", "--config", NO_RELAY], 2],
     ] as const
   ) {
     const result = await cvm(args, folder.path);
@@ -161,6 +170,23 @@ Deno.test("F30: with --format json an error is one JSON line on standard error",
     assertEquals(lines.length, 1);
     assertEquals(JSON.parse(lines[0]!).error.exitCode, code);
     assertEquals((await cvm([...args, "--format=json"], folder.path)).err, err);
+    assertEquals((await cvm(args, folder.path, { env: { CVM_FORMAT: "json" } })).err, err);
+  }
+});
+
+Deno.test("F30: each error is a line that begins alike, also one about the command line", async () => {
+  await using folder = await temporaryFolder();
+  for (
+    const [args, line] of [
+      [["relay", "--bda"], "cvm: Unexpected option: `--bda`. Did you mean `--db`?\n"],
+      [["--quite", "relay"], "cvm: Unexpected option"],
+      [["--db", "x", "relay"], "cvm: "],
+      [["relay", "--config", "nowhere"], "cvm: the configuration file nowhere"],
+    ] as const
+  ) {
+    const { code, err } = await cvm(args, folder.path);
+    assertEquals([code, err.split("\n").length], [2, 2], err);
+    assertEquals(err.startsWith(line), true, err);
   }
 });
 
@@ -400,7 +426,7 @@ Deno.test("CEP15-11: cvm inspect warns of a tool that does not have the common s
   const args = ["inspect", server.publicKey, "--relay", relay.url];
   const { out, code, err } = await cvm([...args, "--format", "text"], folder.path);
   assertEquals(code, 0, err);
-  assertMatch(out, new RegExp(`common schema +honest +${schemaHash}`));
+  assertMatch(out, new RegExp(`common schema +honest +matches ${schemaHash}`));
   assertMatch(out, /warning +liar.* does not have the common schema/);
   assertEquals(out.includes("\u001b"), false);
 });

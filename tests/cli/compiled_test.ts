@@ -142,7 +142,7 @@ Deno.test("the executable runs each command", async (t) => {
   await step("--version, --help, help, completion", () =>
     checkEach(program, [
       [["--version"], new RegExp(`^${RegExp.escape(VERSION)}\n$`)],
-      [["--help"], /^ContextVM/],
+      [["--help"], /^cvm, ContextVM/],
       [["completion", "bash"], /complete -F _cvm/],
       [["completion", "fish", "key"], /keys/],
     ]));
@@ -171,8 +171,10 @@ Deno.test("the executable runs each command", async (t) => {
   );
 
   await using relay = program.start("relay", "--port", "0", "--db", "relay.db");
+  let relayUrl = "";
   await step("relay", async () => {
-    program.useRelay(await relay.word(/ws:\/\/[\d.:]+/));
+    relayUrl = await relay.word(/ws:\/\/[\d.:]+/);
+    program.useRelay(relayUrl);
   });
 
   const [command = "", ...args] = serverCommand();
@@ -237,6 +239,12 @@ Deno.test("the executable runs each command", async (t) => {
     const { engine } = JSON.parse(await program.run(overview));
     assertEquals(engine, native === undefined ? "wasm" : "native");
   });
+
+  await step("bench", () =>
+    checkEach(program, [
+      [["bench", "--relay", relayUrl, "--calls", "2", "--answer", "0"], /encrypted/],
+      [["bench", one, "--calls", "2"], /as negotiated/],
+    ]));
 
   await step("call, discover, review, codegen", () =>
     checkEach(program, [

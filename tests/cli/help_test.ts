@@ -16,6 +16,9 @@ Deno.test("helpPage() shows for each command what its parser says, with colours 
     assertEquals(helpPage([...path, "--help"], false), io.out, path.join(" "));
     assertStringIncludes(helpPage([...path, "--help"], true) ?? "", "\u001b[");
     assertEquals(helpPage(["help", ...path], false), io.out);
+    const short = new TestIo();
+    assertEquals(await runCli([...path, "-h"], short), 0);
+    assertEquals(short.out, path.length === 0 ? overview(false) : io.out);
   }
   for (
     const args of [[], ["gatway", "--help"], ["constructor", "--help"], ["gateway"], [

@@ -11,7 +11,7 @@ import { newestGenuine } from "../../../transport/discovery/relay_list.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { PROFILE_KIND, RELAY_LIST_KIND } from "../../../transport/wire/kinds.ts";
 import { loadConfig } from "../../config.ts";
-import { askingPoolOptions } from "../../connection.ts";
+import { lookupPoolOptions } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
 import { lookupRelays } from "../../lookup_relays.ts";
 import type { Output } from "../../output.ts";
@@ -86,7 +86,7 @@ async function askOne(
   args: AnnounceCommonArguments,
   io: CliIo,
 ): Promise<{ url: string; events: readonly NostrEvent[]; failure?: RelayFailure }> {
-  await using pool = new RelayPool([url], askingPoolOptions(args));
+  await using pool = new RelayPool([url], lookupPoolOptions(args));
   try {
     const found = await pool.query([{ kinds, authors: [author] }], { signal: io.signal });
     const events = kinds.flatMap((kind) =>

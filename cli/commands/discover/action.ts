@@ -8,7 +8,7 @@ import { discover, type DiscoveredServer } from "../../../transport/discovery/di
 import type { PublicList } from "../../../transport/discovery/public_server.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { ageText } from "../../ages.ts";
-import { poolOptions, visitorKey } from "../../connection.ts";
+import { lookupPoolOptions, poolOptions, visitorKey } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
 import { lookupRelays } from "../../lookup_relays.ts";
 import { openNameCache, type SeenServer } from "../../name_cache.ts";
@@ -32,7 +32,11 @@ interface Found {
 /** Searches, and prints what is found. */
 export async function runDiscover(args: DiscoverArguments, io: CliIo): Promise<void> {
   const output = new Output(io, args.format);
-  await using pool = new RelayPool(await lookupRelays(args, [], io), poolOptions(args));
+  const { connectTimeoutMs } = args;
+  await using pool = new RelayPool(
+    await lookupRelays(args, [], io),
+    lookupPoolOptions({ connectTimeoutMs }),
+  );
   const check = args.online ? await openCheck(pool, args, io) : undefined;
   const found: Found[] = [];
   const names = openNameCache(io.env);

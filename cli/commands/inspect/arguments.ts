@@ -160,7 +160,9 @@ function checkRequired(result: Record<string, unknown>, schema: Schema, root: Sc
   );
   if (missing.length === 0) return;
   const wanted = missing.map((name) => `${name}=… (${typeText(properties.get(name), root, 1)})`);
-  throw new UsageError(`arguments are missing: ${wanted.join(", ")}`);
+  const misspelt = Object.keys(result).filter((name) => !properties.has(name))
+    .map((name) => didYouMean(name, missing)).find((hint) => hint !== "");
+  throw new UsageError(`arguments are missing: ${wanted.join(", ")}${misspelt ?? ""}`);
 }
 
 function getAt(target: unknown, path: Path): unknown {

@@ -210,7 +210,14 @@ function describeAnnouncement(
   record: PublicRecord | undefined,
   { encryption, giftWrap }: TargetArguments,
 ): Found {
-  const announcement = record?.description.announcement;
+  if (record === undefined) {
+    return {
+      detail: "no relay told whether there is one",
+      status: "warning",
+      advice: "nothing, if the server answers; else name relays that have its events with --relay",
+    };
+  }
+  const { announcement } = record.description;
   if (announcement === undefined) {
     return {
       detail: "none was found; a private server has none",

@@ -174,7 +174,7 @@ function listLines({ answers }: Findings, output: Output): readonly string[] {
 function schemaLines({ answers }: Findings, line: Line): readonly string[] {
   return claimsOf(answers?.lists.tools ?? []).map(({ tool, verdict, hash }) => {
     const name = sanitizeLine(tool, 60);
-    if (verdict === "matches") return line("common schema", `${name}  ${hash}`);
+    if (verdict === "matches") return line("common schema", `${name}  matches ${hash}`);
     return line(
       "warning",
       `${name} does not have the common schema that it claims; don't trust it`,

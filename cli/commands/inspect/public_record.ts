@@ -11,7 +11,7 @@ import {
 import { listReviews } from "../../../transport/discovery/reviews.ts";
 import type { Review } from "../../../transport/discovery/review_threads.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
-import { poolOptions } from "../../connection.ts";
+import { lookupPoolOptions } from "../../connection.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments } from "../../options.ts";
 
@@ -43,7 +43,8 @@ export async function fetchPublicRecord(
   urls: readonly string[],
   { args, io }: { readonly args: NetworkArguments; readonly io: CliIo },
 ): Promise<PublicRecord | undefined> {
-  await using pool = new RelayPool(urls, poolOptions(args));
+  const { connectTimeoutMs } = args;
+  await using pool = new RelayPool(urls, lookupPoolOptions({ connectTimeoutMs }));
   const { signal } = io;
   try {
     const description = await describeServer(pool, publicKey, { signal });

@@ -13,7 +13,7 @@ import { listReviews, publishReview, replyToReview } from "../../../transport/di
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { ageText } from "../../ages.ts";
 import { loadConfig } from "../../config.ts";
-import { askingPoolOptions, visitorKey } from "../../connection.ts";
+import { askingPoolOptions, lookupPoolOptions, visitorKey } from "../../connection.ts";
 import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
@@ -53,15 +53,17 @@ export async function runReview(args: ReviewArguments, io: CliIo): Promise<void>
     signal: io.signal,
     timeoutMs: args.connectTimeoutMs,
   });
+  const output = new Output(io, args.format);
+  const key = what === undefined ? undefined : await ownKey(args, io, output);
   await using pool = new RelayPool(
     await reviewRelays(args, server, hints, io),
-    askingPoolOptions(args),
+    key === undefined
+      ? lookupPoolOptions(args)
+      : { ...askingPoolOptions(args), signer: key.signer },
   );
-  const output = new Output(io, args.format);
   const place = { pool, server, args, io, output };
   const [first = "", second = ""] = words;
-  if (what === undefined) return await list(place);
-  const key = await ownKey(args, io, output);
+  if (key === undefined) return await list(place);
   const { signer } = key;
   const options = { signer, signal: io.signal, all: true };
   if (what === "write") {
@@ -92,7 +94,7 @@ async function reviewRelays(
 ): Promise<readonly string[]> {
   const known = await lookupRelays(args, hints, io);
   if (args.relay.length > 0) return known;
-  await using pool = new RelayPool(known, askingPoolOptions(args));
+  await using pool = new RelayPool(known, lookupPoolOptions(args));
   const listed = await fetchRelayList(pool, server, { signal: io.signal });
   return [...new Set([...known, ...listed?.relays.map(({ url }) => url) ?? []])];
 }

@@ -76,6 +76,7 @@ Deno.test("F31: the arguments of a call follow the tool's schema, also nested, f
   assertEquals(await call(["--json", "{}"]), {});
   const refused: readonly (readonly [readonly string[], string])[] = [
     [[], "arguments are missing: text=… (string)"],
+    [["txet=x"], 'did you mean "text"?'],
     [["text=x", "tags=many"], '"tags" must be integer'],
     [["text=x", "who.age=old"], '"who.age" must be integer'],
     [["text=x", "text=y"], "given twice"],
