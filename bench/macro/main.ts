@@ -1,6 +1,6 @@
 /**
  * Ours beside `@contextvm/sdk`, in the same run on the same relays:
- * `deno task bench [--quick] [--relay NAME]… [GROUP]…` measures all groups, or those that are
+ * `deno task bench:sdk [--quick] [--relay NAME]… [GROUP]…` measures all groups, or those that are
  * named, and writes their part of `bench/RESULTS.md`; with `--quick` it only prints.
  *
  * Each side runs in a process of its own; implementations take turns, round by round, so that a

@@ -9,7 +9,7 @@ import type { Workbench } from "./workbench.ts";
 const FILE = new URL("../RESULTS.md", import.meta.url);
 const HEAD = `# Ours beside @contextvm/sdk
 
-Written by \`deno task bench\`; don't edit. What is measured, and how, is in
+Written by \`deno task bench:sdk\`; don't edit. What is measured, and how, is in
 [README.md](README.md). Each section has its own date and machine.
 `;
 
