@@ -2,15 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
 import { serve } from "../../transport/server.ts";
 import { type Delivery, MemoryRelay } from "../../transport/testing/mod.ts";
-import {
-  connect,
-  fixtureServer,
-  type Log,
-  network,
-  poolOptions,
-  textOf,
-  until,
-} from "./_harness.ts";
+import { connect, fixtureServer, type Log, network, textOf, until } from "./_harness.ts";
 
 for (const encryption of ["required", "disabled"] as const) {
   Deno.test(`what is asked in an outage of the relay reaches a server that comes back later than its client, once (encryption ${encryption})`, async () => {
