@@ -34,6 +34,7 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
     }),
     unlike: entry({ cvm: { profile: "none.json" } }),
     typo: { comand: "x" },
+    "\u001b[31mred\ncvm: forged": { command: "x" },
     broken: { command: "no-such-command" },
   });
   await Deno.writeTextFile(`${folder.path}/profile.json`, '{"name": "P"}');
@@ -45,6 +46,7 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
     addresses.push(await gateway.address("one"), await gateway.address("two"));
     await until(() => gateway.io.err.includes("[broken] given up:"));
     assertMatch(gateway.io.err, /\[unlike\] the file \S+none.json can't be read/);
+    assertMatch(gateway.io.err, /^cvm: \[red cvm: forged\] \S+ mcpServers.red .* needs a name of/m);
     assertMatch(gateway.io.err, /\[typo\] .*servers.json:1:\d+: mcpServers.typo.comand is unknown/);
     {
       await using one = await visit(addresses[0]!);
