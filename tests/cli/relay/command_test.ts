@@ -222,6 +222,8 @@ Deno.test("cvm relay says what does not fit, before it listens", async () => {
   const cases: readonly (readonly [args: readonly string[], message: string])[] = [
     [["--hostname", "0.0.0.0", "--auth", "all"], "--public-url"],
     [["--hostname", "::", "--allow", getPublicKey(ALICE)], "--public-url"],
+    [["--hostname", "::0", "--auth", "all"], "--public-url"],
+    [["--hostname", "0", "--auth", "all"], "--public-url"],
     [["--public-url", "https://relay.example.com"], "--public-url must be a URL"],
     [["--pubkey", "npub1x"], "--pubkey: "],
     [["--allow", formatNsec(ALICE)], "--allow nsec…: "],
