@@ -109,6 +109,7 @@ Deno.test("readServersFile() refuses what is no file of servers, and says where"
     ["{}", 'has neither "mcpServers" nor "servers"'],
     ['{\n "mcpServer": {}}', "servers.json:2:15: mcpServer is unknown"],
     ['{"mcpServers": {}, "servers": {}}', 'stands beside "mcpServers"'],
+    ['{"mcpServers": {"a\\ncvm: b": {}, "a\\ncvm: b": {}}}', "mcpServers.a cvm: b stands there"],
     ['{"mcpServers": []}', "mcpServers must be an object"],
   ];
   for (const [text, message] of cases) await assertRejects(() => read(text), InputError, message);
