@@ -7,6 +7,7 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { InputError } from "../errors.ts";
 import { didYouMean } from "./did_you_mean.ts";
+import { sanitizeLine } from "./sanitize.ts";
 import { readSmallFile } from "./text_file.ts";
 
 /** A larger file is nobody's configuration, bytes. */
@@ -87,7 +88,7 @@ export class JsonValue {
 
   /** An error that says where the value stands. */
   error(what: string): InputError {
-    const where = this.#path === "" ? "" : `${this.#path} `;
+    const where = this.#path === "" ? "" : `${sanitizeLine(this.#path)} `;
     return this.#text.error(this.#node.offset, `${where}${what}`);
   }
 

@@ -17,6 +17,15 @@ export async function readSmallFile(
 ): Promise<string> {
   const { size, isDirectory } = await Deno.stat(path);
   if (isDirectory) throw new Error("it is not a file");
-  if (size > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-  return await Deno.readTextFile(path);
+  const tooLarge = () => new Error(`it is larger than ${maxBytes} bytes`);
+  if (size > maxBytes) throw tooLarge();
+  // A pipe or a device has no size, and a file may grow.
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(maxBytes + 1);
+  let length = 0;
+  for (let read: number | null; (read = await file.read(bytes.subarray(length))) !== null;) {
+    length += read;
+    if (length > maxBytes) throw tooLarge();
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
 }

@@ -252,12 +252,11 @@ function closeSocket(socket: WebSocket, code: number, reason: string): void {
 
 /** Whether a relay listens on every address, and so does not know the one that clients use. */
 export function isUnspecified(hostname: string): boolean {
-  return hostname === "0.0.0.0" || hostname === "::";
+  return /^[0.:]+$/.test(hostname); // 0 and ::0, too
 }
 
 /** The host to put into a URL. */
 function connectableHost(hostname: string): string {
-  if (hostname === "0.0.0.0") return "127.0.0.1";
-  if (hostname === "::") return "[::1]";
+  if (isUnspecified(hostname)) return hostname.includes(":") ? "[::1]" : "127.0.0.1";
   return hostname.includes(":") ? `[${hostname}]` : hostname;
 }

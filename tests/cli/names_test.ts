@@ -95,7 +95,7 @@ Deno.test("NameCache is bounded: servers, names, bytes and age", async () => {
   for (const publicKey of keys) await small.add([seen(["name".repeat(20)], { publicKey })]);
   assert((await Deno.stat(`${folder.path}/small.json`)).size <= 400);
   assertEquals([...(await small.read()).keys()], [keys[4]]);
-  assertEquals((await new NameCache(file, { maxBytes: 10 }).read()).size, 0);
+  assertEquals((await new NameCache(file, { maxBytes: 10, now }).read()).size, 0);
 
   time += 31 * FRESH_MS;
   assertEquals((await cache.read()).size, 0);

@@ -80,6 +80,7 @@ export class CombinedServers implements Transport {
       const member: Member = new Member(name, transport, {
         onMessage: (message) => this.#fromMember(member, message),
         onClosed: () => this.#lost(member),
+        onLate: (method) => this.#changed(method.split("/")[0]!),
         onError: (error) => this.onerror?.(error),
         answerTimeoutMs,
       });
@@ -108,7 +109,12 @@ export class CombinedServers implements Transport {
       const concerned = cancelled === undefined
         ? this.#up
         : this.#up.filter(({ inFlight }) => inFlight.delete(cancelled));
-      await Promise.all(concerned.map((member) => member.send(message)));
+      // One that does not take it, since it is about to end, keeps it from no other.
+      await Promise.all(
+        concerned.map((member) =>
+          member.send(message).catch((error) => this.onerror?.(asError(error)))
+        ),
+      );
     }
   }
 
@@ -212,7 +218,7 @@ export class CombinedServers implements Transport {
   ): Promise<readonly unknown[]> {
     const lists = await this.#askAll(
       (member) => member.list(method, { field, maxItems: this.#maxItems }),
-      { quiet: true },
+      { quiet: true, asked: this.#present.filter((member) => !member.owes(method)) },
     );
     this.#read.add(method);
     return lists.flatMap(([member, items]) =>
@@ -241,12 +247,15 @@ export class CombinedServers implements Transport {
   /** Asks all servers; what one of them refuses or fails at is left out. */
   async #askAll<T>(
     ask: (member: Member) => Promise<T>,
-    { quiet = false }: { readonly quiet?: boolean } = {},
+    { quiet = false, asked = this.#present }: {
+      readonly quiet?: boolean;
+      readonly asked?: readonly Member[];
+    } = {},
   ): Promise<readonly (readonly [Member, T])[]> {
-    const asked = this.#present;
     const answers = await Promise.allSettled(asked.map(ask));
     const [missing] = this.#members.flatMap(({ down, absent }) => down ?? absent ?? []);
-    let failure: unknown = missing;
+    let failure: unknown = missing ??
+      new SessionError("SERVER_NOT_ANSWERING", "what was asked for before is still waited for");
     let isRefused = false;
     const given = answers.flatMap((answer, index) => {
       const member = asked[index]!;
@@ -359,9 +368,16 @@ export class CombinedServers implements Transport {
     const token = progressOf(message);
     // One server does not report on the calls of another.
     if (token !== undefined && ![...member.inFlight.values()].includes(token)) return;
-    if (message.method === "notifications/resources/list_changed") this.#read.clear();
     const [, list] = /^notifications\/(\w+)\/list_changed$/.exec(message.method) ?? [];
-    if (list === undefined || this.#lists.includes(list)) this.#toHost(message);
+    if (list === undefined) this.#toHost(message);
+    else this.#changed(list);
+  }
+
+  /** Tells the host that a list has changed. */
+  #changed(list: string): void {
+    if (list === "resources") this.#read.clear();
+    if (!this.#lists.includes(list)) return;
+    this.#toHost({ jsonrpc: "2.0", method: `notifications/${list}/list_changed` });
   }
 
   /** A server has gone: who waits for it is told; with the last one everything ends. */
@@ -383,9 +399,7 @@ export class CombinedServers implements Transport {
       if (down !== undefined) this.onerror?.(down);
       void this.close();
     }
-    for (const list of this.#lists) {
-      this.#toHost({ jsonrpc: "2.0", method: `notifications/${list}/list_changed` });
-    }
+    for (const list of this.#lists) this.#changed(list);
   }
 
   #toHost(message: JsonRpcMessage): void {

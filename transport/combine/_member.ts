@@ -29,6 +29,8 @@ export interface MemberHandlers {
   readonly onClosed: () => void;
   /** How long it may take to answer our own requests, in milliseconds. */
   readonly answerTimeoutMs: number;
+  /** Told that a list comes at last that was asked for in vain. */
+  readonly onLate: (method: string) => void;
   /** Told of faults that end nothing. */
   readonly onError: (error: Error) => void;
 }
@@ -43,7 +45,10 @@ export class Member {
   absent: Error | undefined;
   readonly #transport: Transport;
   readonly #answerTimeoutMs: number;
+  readonly #onError: (error: Error) => void;
   readonly #waiting = new Map<RequestId, (answer: JsonRpcResponse | Error) => void>();
+  /** Lists that it was asked for in vain, with the ids of our requests: they are not waited for again. */
+  readonly #owed = new Map<string, RequestId>();
   #asked = 0;
   #started = false;
   #down: Error | undefined;
@@ -57,12 +62,18 @@ export class Member {
     this.name = name;
     this.#transport = transport;
     this.#answerTimeoutMs = handlers.answerTimeoutMs;
+    this.#onError = handlers.onError;
     transport.onmessage = (message: JsonRpcMessage) => {
       const settle = isResponse(message) && message.id !== undefined
         ? this.#waiting.get(message.id)
         : undefined;
       if (settle !== undefined && isResponse(message)) return settle(message);
       this.absent = undefined;
+      for (const [method, id] of this.#owed) {
+        if (!isResponse(message) || message.id !== id) continue;
+        this.#owed.delete(method);
+        return handlers.onLate(method);
+      }
       handlers.onMessage(message);
     };
     let lastWords: UpstreamError | undefined;
@@ -81,6 +92,11 @@ export class Member {
   /** Why it can't be used; `undefined` while it can. */
   get down(): Error | undefined {
     return this.#down;
+  }
+
+  /** Whether it still owes a list that it was asked for in vain. */
+  owes(method: string): boolean {
+    return this.#owed.has(method);
   }
 
   /** Connects; a server that can't be reached is down, and that is all. */
@@ -126,10 +142,11 @@ export class Member {
       this.#waiting.set(id, resolve);
     });
     const silence = `"${this.name}" did not answer ${method} within ${timeoutMs} ms`;
-    const timer = setTimeout(
-      () => this.#waiting.get(id)?.(new SessionError("SERVER_NOT_ANSWERING", silence)),
-      timeoutMs,
-    );
+    const timer = setTimeout(() => {
+      this.#waiting.get(id)?.(new SessionError("SERVER_NOT_ANSWERING", silence));
+      if (method.endsWith("/list") && !this.owes(method)) this.#owed.set(method, id);
+      else if (method !== "initialize") this.#withdraw(id); // which must not be withdrawn
+    }, timeoutMs);
     try {
       await this.send({ jsonrpc: "2.0", id, method, params });
       const answer = await answered;
@@ -170,6 +187,13 @@ export class Member {
   async close(): Promise<void> {
     this.#fail(new SessionError("CLOSED", "the connection was closed"));
     await this.#transport.close();
+  }
+
+  /** Tells it that nobody waits for an answer any more. */
+  #withdraw(requestId: RequestId): void {
+    const params = { requestId, reason: "it took too long" };
+    this.send({ jsonrpc: "2.0", method: "notifications/cancelled", params })
+      .catch((error) => this.#onError(error));
   }
 
   #fail(reason: Error): boolean {

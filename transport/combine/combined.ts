@@ -22,7 +22,8 @@ export interface CombineOptions {
   readonly maxQuestions?: number;
   /**
    * How long a server may take for what all are asked before it is left out, in
-   * milliseconds: for lists, and for the handshake from when another one has answered.
+   * milliseconds: for lists, and for the handshake from when another one has answered. Who
+   * did not give a list in time is not asked for it again until it comes.
    * @default {20_000}
    */
   readonly answerTimeoutMs?: number;

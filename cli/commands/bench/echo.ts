@@ -50,7 +50,14 @@ export async function measureRelay(draft: Draft, options: EchoOptions, io: CliIo
     encryption: draft.mode === "plain" ? "disabled" : "required",
   } as const;
   const signer = PrivateKeySigner.generate({ engine });
-  await using server = await serve(makeServer, { signer, limits: LIMITS, ...common });
+  const own = PrivateKeySigner.generate({ engine });
+  await using server = await serve(makeServer, {
+    signer,
+    limits: LIMITS,
+    // Whoever sees the relay's traffic, and its operator first, could call it too.
+    access: { allow: new Set([own.pubkey]) },
+    ...common,
+  });
   const client = new Client({ name: "cvm-bench", version: VERSION });
   const call = async (bytes: number) => {
     await client.callTool({ name: "echo", arguments: { bytes } }, undefined, {
@@ -60,7 +67,7 @@ export async function measureRelay(draft: Draft, options: EchoOptions, io: CliIo
   };
   try {
     const transport = new NostrClientTransport({
-      signer: PrivateKeySigner.generate({ engine }),
+      signer: own,
       server: server.publicKey,
       ...common,
     });

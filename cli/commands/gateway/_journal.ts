@@ -45,7 +45,8 @@ export class Journal {
 
   #tell(level: string, message: string, facts: Facts): void {
     const { server } = facts;
-    const about = server === undefined ? "" : `[${server}] `;
+    // A name from a file that can't be used may be anything.
+    const about = server === undefined ? "" : `[${sanitizeLine(String(server), 64)}] `;
     this.#write(
       this.#format === "text"
         ? `cvm: ${about}${sanitizeLine(message, 2_000)}\n`

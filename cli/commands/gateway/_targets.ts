@@ -35,6 +35,9 @@ export async function openTarget(
     if (rest.length > 0) {
       throw new UsageError(`after the URL ${command} nothing may follow, but "${rest[0]}" does`);
     }
+    if (args.env.length > 0 || args.envFile.length > 0 || args.cwd !== undefined) {
+      throw new UsageError("--env, --env-file and --cwd are for a server that is a process");
+    }
     const url = URL.parse(command);
     if (url === null) throw new UsageError(`${command} is not a URL`);
     const headers = parseHeaders(args.header, io.env);

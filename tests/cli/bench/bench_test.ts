@@ -12,6 +12,9 @@ import { temporaryFolder, TestIo, until } from "../helpers.ts";
 
 const NUMBERS = ["connectMs", "p50Ms", "p95Ms", "p99Ms", "callsPerSecond"] as const;
 
+/** What a stranger asks the server of a measurement for. */
+const CALL = { name: "echo", arguments: { bytes: 10 } };
+
 /** Runs `cvm bench` in this process. */
 async function bench(args: readonly string[]) {
   await using folder = await temporaryFolder();
@@ -104,6 +107,39 @@ Deno.test("cvm bench prints what it has when it is interrupted", async () => {
   assertMatch(plain, /plain( +\d+\.\d){6} +-$/);
   assertMatch(encrypted, /encrypted/);
   assertMatch(reason, /encrypted: interrupted$/);
+});
+
+Deno.test("cvm bench's own server answers its client alone", async () => {
+  const strangers: Promise<unknown>[] = [];
+  let url = "";
+  const visit = async (server: string) => {
+    await using pool = new RelayPool([url]);
+    const signer = PrivateKeySigner.generate();
+    const event = await signer.signEvent({
+      kind: 25910,
+      created_at: Math.floor(Date.now() / 1_000),
+      tags: [["p", server]],
+      content: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: CALL }),
+    });
+    await pool.publish(event);
+    return signer.pubkey;
+  };
+  const answered = new Set<string>();
+  await using relay = await serveRelay({
+    policy: ({ pubkey, tags, content }) => {
+      const [, receiver = ""] = tags.find(([name]) => name === "p") ?? [];
+      if (content.includes('"echo"') && strangers.length === 0) strangers.push(visit(receiver));
+      if (pubkey !== receiver) answered.add(receiver);
+      return undefined;
+    },
+  });
+  url = relay.url;
+  const { exitCode } = await bench([
+    ...["--relay", relay.url, "--calls", "200", "--encryption", "disabled", "--format", "json"],
+  ]);
+  const [stranger] = await Promise.all(strangers);
+  assertEquals(exitCode, 0);
+  assert(typeof stranger === "string" && !answered.has(stranger));
 });
 
 Deno.test("cvm bench as a program", async () => {

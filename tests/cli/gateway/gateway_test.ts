@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { serveRelay } from "../../../cli/relay/mod.ts";
-import { formatNpub, PrivateKeySigner } from "../../../crypto/mod.ts";
+import { formatNpub, formatNsec, generateKey, PrivateKeySigner } from "../../../crypto/mod.ts";
 import { describeServer } from "../../../transport/discovery/mod.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
 import { entry, serverCommand, startGateway, temporaryFolder, until, visit } from "./_run.ts";
@@ -34,17 +34,21 @@ Deno.test("cvm gateway --servers: each server has its own key, and keeps it; a b
     }),
     unlike: entry({ cvm: { profile: "none.json" } }),
     typo: { comand: "x" },
+    "\u001b[31mred\ncvm: forged": { command: "x" },
     broken: { command: "no-such-command" },
   });
   await Deno.writeTextFile(`${folder.path}/profile.json`, '{"name": "P"}');
   const args = ["--relay", relay.url, "--servers", file, "--crash-limit", "1"];
-  const options = { folder: folder.path, env: { WORD: "hello", CVM_PRIVATE_KEY: "" } };
+  // The one key of the environment is of no use for two servers.
+  const CVM_PRIVATE_KEY = formatNsec(generateKey());
+  const options = { folder: folder.path, env: { WORD: "hello", CVM_PRIVATE_KEY } };
   const addresses: string[] = [];
   for (const _ of [1, 2]) {
     await using gateway = startGateway(args, options);
     addresses.push(await gateway.address("one"), await gateway.address("two"));
     await until(() => gateway.io.err.includes("[broken] given up:"));
     assertMatch(gateway.io.err, /\[unlike\] the file \S+none.json can't be read/);
+    assertMatch(gateway.io.err, /^cvm: \[red cvm: forged\] \S+ mcpServers.red .* needs a name of/m);
     assertMatch(gateway.io.err, /\[typo\] .*servers.json:1:\d+: mcpServers.typo.comand is unknown/);
     {
       await using one = await visit(addresses[0]!);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { serveRelay } from "../../../cli/relay/mod.ts";
 import { startGateway, temporaryFolder, visit } from "./_run.ts";
 
@@ -63,5 +63,16 @@ Deno.test("cvm gateway sends a URL its headers and its bearer token, from a file
     for (const headers of mcp.seen) {
       assertEquals(headers.map((value) => value ?? ""), [authorization, team]);
     }
+  }
+});
+
+Deno.test("cvm gateway refuses for a URL what is about a process", async () => {
+  await using folder = await temporaryFolder();
+  for (const option of [["--env", "A=b"], ["--env-file", "f"], ["--cwd", "/"]]) {
+    await using gateway = startGateway([...option, "http://127.0.0.1:1/mcp"], {
+      folder: folder.path,
+    });
+    assertEquals(await gateway.ended, 2);
+    assertStringIncludes(gateway.io.err, "are for a server that is a process");
   }
 });

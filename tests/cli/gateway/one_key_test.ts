@@ -163,6 +163,19 @@ Deno.test("F28: cvm gateway --one-key starts each server again, shows each of th
   assertEquals(await gateway.ended, 4);
 });
 
+Deno.test("cvm gateway --one-key is not ready while one of its servers is down, unless clients have their own", async () => {
+  await using place = await setUp({ one: entry(), two: { command: "false" } });
+  for (const [args, status] of [[[], 503], [["--per-client"], 200]] as const) {
+    await using gateway = place.run("--health", "0", "--crash-limit", "0", ...args);
+    await gateway.address("mine");
+    const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(gateway.io.err)?.[0]);
+    if (status === 503) await until(() => gateway.io.err.includes("[two] "));
+    const response = await fetch(`${url}/readyz`);
+    await response.body?.cancel();
+    assertEquals(response.status, status);
+  }
+});
+
 Deno.test("cvm gateway --one-key ends with 4 when nothing can be started", async () => {
   await using place = await setUp({
     bad: { command: "no-such-command" },

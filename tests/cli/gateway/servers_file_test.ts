@@ -109,7 +109,21 @@ Deno.test("readServersFile() refuses what is no file of servers, and says where"
     ["{}", 'has neither "mcpServers" nor "servers"'],
     ['{\n "mcpServer": {}}', "servers.json:2:15: mcpServer is unknown"],
     ['{"mcpServers": {}, "servers": {}}', 'stands beside "mcpServers"'],
+    ['{"mcpServers": {"a\\ncvm: b": {}, "a\\ncvm: b": {}}}', "mcpServers.a cvm: b stands there"],
     ['{"mcpServers": []}', "mcpServers must be an object"],
   ];
   for (const [text, message] of cases) await assertRejects(() => read(text), InputError, message);
+});
+
+Deno.test({
+  name: "readServersFile() reads no more of a device or a pipe than of a file",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const env = { get: () => undefined, all: () => ({}) };
+    await assertRejects(
+      () => readServersFile("/dev/zero", env),
+      InputError,
+      "it is larger than 1048576 bytes",
+    );
+  },
 });

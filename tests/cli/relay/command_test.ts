@@ -222,6 +222,8 @@ Deno.test("cvm relay says what does not fit, before it listens", async () => {
   const cases: readonly (readonly [args: readonly string[], message: string])[] = [
     [["--hostname", "0.0.0.0", "--auth", "all"], "--public-url"],
     [["--hostname", "::", "--allow", getPublicKey(ALICE)], "--public-url"],
+    [["--hostname", "::0", "--auth", "all"], "--public-url"],
+    [["--hostname", "0", "--auth", "all"], "--public-url"],
     [["--public-url", "https://relay.example.com"], "--public-url must be a URL"],
     [["--pubkey", "npub1x"], "--pubkey: "],
     [["--allow", formatNsec(ALICE)], "--allow nsec…: "],
@@ -250,4 +252,26 @@ Deno.test("cvm relay ends at SIGTERM: clients are told, and the exit code is 0",
   assertEquals((await client.closed).code, 1001);
   assertEquals((await child.status).code, 0);
   await reader.cancel();
+});
+
+Deno.test("cvm relay --idle-timeout disconnects who does not answer a ping", async () => {
+  await using relay = await startRelay("--idle-timeout", "1");
+  using connection = await Deno.connect({ port: relay.result.port });
+  const handshake = [
+    "GET / HTTP/1.1",
+    `Host: 127.0.0.1:${relay.result.port}`,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  ];
+  await connection.write(new TextEncoder().encode(`${handshake.join("\r\n")}\r\n\r\n`));
+  let isOver = false;
+  const reading = (async () => {
+    const bytes = new Uint8Array(1_024);
+    while (await connection.read(bytes) !== null);
+    isOver = true;
+  })();
+  await until(() => isOver);
+  await reading;
 });

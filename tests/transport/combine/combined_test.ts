@@ -8,7 +8,7 @@ import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import { ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { InputError } from "../../../errors.ts";
-import { combineServers } from "../../../transport/proxy.ts";
+import { type CombineOptions, combineServers } from "../../../transport/proxy.ts";
 import type { Transport } from "../../../transport/types.ts";
 import { fixtureServer, type Log, makeClient, textOf, until } from "../_harness.ts";
 
@@ -164,10 +164,10 @@ function scripted() {
 }
 
 /** Two servers that are written by hand, and all that the host hears. */
-async function scriptedPair() {
+async function scriptedPair(options: CombineOptions = {}) {
   const [one, two] = [scripted(), scripted()];
   await Promise.all([one.far.start(), two.far.start()]);
-  const combined = combineServers({ one: one.near, two: two.near });
+  const combined = combineServers({ one: one.near, two: two.near }, options);
   const heard: Record<string, unknown>[] = [];
   combined.onmessage = (message) => void heard.push(message);
   await combined.start();
@@ -222,5 +222,43 @@ Deno.test("combineServers() reads lists for an owner once, until they change", a
   await ask(6, "resources/read", { uri: "test://6" });
   await until("it is answered", () => heard.length === 6);
   assertEquals(lists(), before + 1);
+  await combined.close();
+});
+
+Deno.test("combineServers() waits once for a list that does not come, and tells when it does", async () => {
+  const { one, two, ask, heard, combined } = await scriptedPair({ answerTimeoutMs: 30 });
+  const asked = (server: typeof one) =>
+    server.heard.filter(({ method }) => method === "tools/list");
+  const list = async (id: number) => {
+    await ask(id, "tools/list");
+    await until("one is asked", () => asked(one).length === id - 1);
+    one.tell({ id: asked(one).at(-1)!.id, result: { tools: [{ name: "t" }] } });
+    await until("the host has the list", () => heard.length === 1);
+    return (heard.pop()!.result as { tools: { name: string }[] }).tools.map(({ name }) => name);
+  };
+  assertEquals([await list(2), await list(3), await list(4)], [["one__t"], ["one__t"], ["one__t"]]);
+  assertEquals(asked(two).length, 1);
+  two.tell({ id: asked(two)[0]!.id, result: { tools: [{ name: "late" }] } });
+  await until("the host is told", () => heard.length === 1);
+  assertEquals(heard.pop()!.method, "notifications/tools/list_changed");
+  // What is no list it is told not to work on any longer.
+  await ask(5, "logging/setLevel", { level: "info" });
+  await until("that is withdrawn", () => two.methods().includes("notifications/cancelled"));
+  const [level, cancelled] = two.heard.slice(-2);
+  assertEquals((cancelled!.params as { requestId: string }).requestId, level!.id);
+  // It is asked again.
+  await ask(6, "tools/list");
+  await until("both are asked", () => asked(two).length === 2);
+  await combined.close();
+});
+
+Deno.test("combineServers() tells the others what one of them does not take", async () => {
+  const { one, two, combined } = await scriptedPair();
+  const errors: Error[] = [];
+  combined.onerror = (error) => void errors.push(error);
+  one.near.send = () => Promise.reject(new Error("broken pipe"));
+  await combined.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+  assertEquals(two.methods().at(-1), "notifications/initialized");
+  assertEquals(errors.map(({ message }) => message), ["broken pipe"]);
   await combined.close();
 });

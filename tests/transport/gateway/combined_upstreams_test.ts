@@ -186,6 +186,32 @@ Deno.test("combineUpstreams() waits for a slow server for so long after the firs
   assertEquals(await seen(session.client), "one two");
 });
 
+Deno.test("combineUpstreams() waits longer than that for the first one", async () => {
+  await using relay = new MemoryRelay();
+  const { upstream, one, two, states } = twoMembers({ graceMs: 100 });
+  const gate = Promise.withResolvers<void>();
+  one.gate = two.gate = gate.promise;
+  const timer = setTimeout(gate.resolve, 250);
+  await using _running = await startGateway(relay, { upstream });
+  clearTimeout(timer);
+  assert(states.includes("one up") || states.includes("two up"));
+});
+
+Deno.test("combineUpstreams() subscribes again to so many resources, and no more", async () => {
+  await using relay = new MemoryRelay();
+  const { upstream, one, states } = twoMembers({ maxSubscriptions: 1 });
+  await using running = await startGateway(relay, { perClient: true, upstream });
+  await using session = await connect(relay, running.gateway.publicKey);
+  await session.client.listResources();
+  for (const uri of ["test://one", "test://doc"]) await session.client.subscribeResource({ uri });
+  assertEquals(one.requests.length, 2);
+  one.requests.length = 0;
+  await one.die();
+  await until("it is up again", () => states.at(-1) === "one up");
+  await session.client.readResource({ uri: "test://one" });
+  assertEquals(one.requests, ["resources/subscribe test://one"]);
+});
+
 Deno.test("combineUpstreams() gives up who dies too often, and ends the gateway with the last one", async () => {
   await using relay = new MemoryRelay();
   const { upstream, one, two, states } = twoMembers({
