@@ -14,6 +14,9 @@ import type { Pending } from "./_pending.ts";
 /** When it is asked again, as long as there is no answer, in milliseconds after the relay is back. */
 const AGAIN_AFTER_MS: readonly number[] = [1_000, 3_000, 8_000, 16_000, 32_000];
 
+/** What leaves so shortly before the end of a connection is noticed may not have reached the relay. */
+const NOTICED_AFTER_SECONDS = 1;
+
 /** What {@linkcode Retelling} works with. */
 export interface RetellingOptions {
   /** The requests without an answer. */
@@ -50,8 +53,9 @@ export class Retelling {
     this.#awaySince.delete(url);
     for (const timer of this.#timers.get(url) ?? []) timer.clear();
     const asked = this.#options.pending().filter(({ left, method }) =>
-      // Only what left meanwhile: what left before may have been run by a server that has restarted since.
-      left.event.created_at >= Math.floor(since / 1000) && isWhole(left.event, method)
+      // What left before may have been run by a server that has restarted since.
+      left.event.created_at >= Math.floor(since / 1000) - NOTICED_AFTER_SECONDS &&
+      isWhole(left.event, method)
     );
     this.#timers.set(
       url,

@@ -25,7 +25,12 @@ export interface RelayLineHandlers {
   onState(): void;
   /** The relay has been silent: ask it for a sign of life. */
   onIdle(): void;
+  /** Whether something waits to be sent. */
+  isWanted(): boolean;
 }
+
+/** So many attempts in a row are made soon where something waits to be sent; a relay that stays away is not hammered. */
+const SOON_ATTEMPTS = 16;
 
 /**
  * A WebSocket that comes back: one at a time, opened again with back-off and jitter after every end,
@@ -113,6 +118,17 @@ export class RelayLine {
     if (this.#state === "idle") this.#open();
   }
 
+  /** Something waits to be sent: the next attempt is made soon. */
+  hurry(): void {
+    const { now, soonMs } = this.#settings;
+    const isSoon = this.#retryAt !== undefined && this.#retryAt - now() <= soonMs;
+    if (this.#state !== "waiting" || this.#attempts >= SOON_ATTEMPTS || isSoon) return;
+    const delayMs = this.#backoff.within(soonMs);
+    this.#retryTimer.set(delayMs, () => this.#open());
+    this.#retryAt = now() + delayMs;
+    this.#handlers.onState();
+  }
+
   /** Sends a text frame; nothing when the line is not open. */
   send(text: string): void {
     if (this.#state === "open") this.#socket?.send(text);
@@ -154,7 +170,9 @@ export class RelayLine {
     if (this.#state === "closed") return;
     const wasOpen = this.#state === "open";
     this.#detach();
-    const delayMs = this.#backoff.next(wasOpen ? performance.now() - this.#openedAt : 0);
+    const workedMs = wasOpen ? performance.now() - this.#openedAt : 0;
+    const isUrgent = this.#attempts < SOON_ATTEMPTS && this.#handlers.isWanted();
+    const delayMs = this.#backoff.next(workedMs, isUrgent ? this.#settings.soonMs : undefined);
     this.#lastError = reason;
     this.#retryTimer.set(delayMs, () => this.#open());
     this.#become("waiting", this.#settings.now() + delayMs);

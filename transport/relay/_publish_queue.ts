@@ -10,6 +10,11 @@ export class PublishQueue implements Iterable<Publish> {
   readonly #all = new Set<Publish>();
   readonly #byId = new Map<string, Set<Publish>>();
 
+  /** Whether there is none. */
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
+
   /** Adds one. The same event may be published twice at a time. */
   add(publish: Publish): void {
     const { id } = publish.event;

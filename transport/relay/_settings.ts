@@ -24,6 +24,8 @@ export interface RelaySettings {
   readonly fetchRelayInfo: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   readonly report: (error: unknown) => void;
   readonly now: () => number;
+  /** The bound of delays while something waits to be sent. */
+  readonly soonMs: number;
   /** A new sequence of delays. */
   readonly newBackoff: () => Backoff;
 }
@@ -54,6 +56,7 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
     report: options.onError ?? ((error) => reportError(error)),
     now: options.now ?? Date.now,
+    soonMs: positive("backoff.soonMs", backoff?.soonMs ?? 2_000),
     newBackoff,
   };
 }

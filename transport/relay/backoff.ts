@@ -57,13 +57,19 @@ export class Backoff {
    * Counts a failure.
    * @param workedMs How long things had worked before; as long as the greatest delay, and the
    *   delays start anew. What works only for a moment is not hammered.
+   * @param atMostMs The bound of this delay, where it is lower than the one that grows.
    * @returns How long to wait, milliseconds.
    */
-  next(workedMs: number = 0): number {
+  next(workedMs: number = 0, atMostMs: number = Infinity): number {
     if (workedMs >= this.#maxMs) this.#failures = 0;
     const bound = Math.min(this.#maxMs, this.#initialMs * 2 ** Math.min(this.#failures, 30));
     this.#failures++;
-    return this.#random() * bound;
+    return this.within(Math.min(bound, atMostMs));
+  }
+
+  /** A random part of a bound, counting nothing. */
+  within(boundMs: number): number {
+    return this.#random() * boundMs;
   }
 
   /** Forgets the failures. */

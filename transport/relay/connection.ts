@@ -78,6 +78,7 @@ export class RelayConnection implements RelayLink {
       onDrop: (reason) => this.#onDrop(reason),
       onState: () => this.#onState(),
       onIdle: () => this.#ping(),
+      isWanted: () => !this.#publishes.isEmpty,
     });
     this.#auth = new Authenticator({
       url,
@@ -189,6 +190,7 @@ export class RelayConnection implements RelayLink {
       onDone(outcome);
     });
     this.#publishes.add(publish);
+    this.#line.hurry();
     publish.flush();
     return publish;
   }

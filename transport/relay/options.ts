@@ -50,6 +50,11 @@ export interface RelayPoolOptions {
     readonly initialMs?: number;
     /** The greatest bound, milliseconds. */
     readonly maxMs?: number;
+    /**
+     * The bound of the first 16 delays while something waits to be sent, milliseconds.
+     * @default {2_000}
+     */
+    readonly soonMs?: number;
   };
   /**
    * By how much the clocks of peers may differ from ours: the margin of `since`, milliseconds.

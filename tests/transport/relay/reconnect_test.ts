@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { RelayError } from "../../../errors.ts";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
 import { collect, framesOf, makeEvent, poolOn, statusOf, until } from "./_harness.ts";
 
@@ -72,6 +79,32 @@ Deno.test("F10: attempts are made with back-off and jitter, and counted", async 
   relay.faults.clear();
   await until("the relay is open", () => statusOf(pool, relay).state === "open");
   assertEquals(statusOf(pool, relay).attempts, 0);
+});
+
+Deno.test("F10: attempts are made soon while something waits to be sent, 16 at the most", async () => {
+  await using relay = new MemoryRelay();
+  await using pool = poolOn([relay], {
+    backoff: { initialMs: 1_000_000, maxMs: 1_000_000, soonMs: 100 },
+    random: () => 0.05,
+    publishTimeoutMs: 2_000,
+  });
+  pool.subscribe({ kinds: [25910] }, collect());
+  await pool.ready();
+  relay.faults.set({ refuseConnections: true });
+  relay.faults.closeConnections();
+  await until("it waits", () => statusOf(pool, relay).state === "waiting");
+  const publish = pool.publish(await makeEvent());
+  await until("three attempts have failed", () => statusOf(pool, relay).attempts === 3);
+  relay.faults.clear();
+  await publish;
+
+  relay.faults.set({ refuseConnections: true });
+  relay.faults.closeConnections();
+  const lost = assertRejects(async () => pool.publish(await makeEvent()), RelayError);
+  await until("16 attempts have failed", () => statusOf(pool, relay).attempts === 16);
+  await until("it waits", () => statusOf(pool, relay).state === "waiting");
+  assert((statusOf(pool, relay).retryAt ?? 0) - Date.now() > 40_000);
+  await lost;
 });
 
 Deno.test("F10: a subscription that is closed does not come back", async () => {
