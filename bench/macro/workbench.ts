@@ -12,7 +12,7 @@ const PERMISSIONS = [
   "--allow-sys",
   "--allow-ffi",
 ];
-/** The first Node.js with the globals that ours needs: a WebSocket, `Promise.withResolvers()`. */
+/** The first Node.js with the globals that both need: a WebSocket, and ours `Promise.withResolvers()`. */
 const OLDEST_NODE = 22;
 
 /** A command line. */
@@ -73,9 +73,7 @@ export class Workbench implements AsyncDisposable {
   /** Those of some variants that can run here. */
   runnable(variants: readonly Variant[]): readonly Variant[] {
     const major = Number.parseInt(this.nodeVersion.slice(1));
-    return variants.filter(({ runtime, library }) =>
-      runtime === "deno" || (library === "sdk" ? major > 0 : major >= OLDEST_NODE)
-    );
+    return variants.filter(({ runtime }) => runtime === "deno" || major >= OLDEST_NODE);
   }
 
   /** Says on standard error what is being done. */
