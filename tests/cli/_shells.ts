@@ -150,6 +150,7 @@ async function run(
     const child = new Deno.Command(shell, {
       args: [...args],
       env: place.env,
+      clearEnv: true, // npm sets EDITOR=vi, by which zsh takes other keys
       cwd: place.path,
       stdin: "piped",
       stdout: "piped",
