@@ -28,6 +28,25 @@ for (const encryption of ["required", "disabled"] as const) {
   });
 }
 
+Deno.test("what was asked in an outage is still asked again when the relay goes once more", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    ...network(relay),
+  });
+  await using session = await connect(relay, server.publicKey);
+  let lost = 0;
+  const onDelivery = ({ event }: Delivery) =>
+    event.tags.some(([, value]) => value === server.publicKey) && ++lost <= 3 ? "drop" : "pass";
+  relay.faults.set({ onDelivery });
+  relay.faults.closeConnections();
+  const call = session.client.callTool({ name: "echo", arguments: { message: "late" } });
+  // The third copy leaves three seconds later: by then the call is older than the next outage.
+  await until("it was asked three times", () => lost === 3, 10_000);
+  relay.faults.closeConnections();
+  assertEquals(textOf(await call), "late");
+});
+
 Deno.test("what was asked before an outage is not asked again after it: a server that has restarted would run it twice", async () => {
   const log: Log = { echoed: [], started: 0, cancelled: 0 };
   await using relay = new MemoryRelay();

@@ -30,7 +30,8 @@ export class Retelling {
   readonly #options: RetellingOptions;
   readonly #opened = new Set<string>();
   readonly #awaySince = new Map<string, number>();
-  readonly #timers = new Map<string, readonly Timer[]>();
+  /** What is asked again after the last outage of each relay, and when. */
+  readonly #again = new Map<string, { asked: readonly Pending[]; timers: readonly Timer[] }>();
 
   /** @param options What it works with. */
   constructor(options: RetellingOptions) {
@@ -43,7 +44,7 @@ export class Retelling {
       if (state === "open") this.#onOpen(url);
       else if (this.#opened.has(url) && !this.#awaySince.has(url)) this.#awaySince.set(url, since);
     }
-    for (const timers of this.#timers.values()) for (const timer of timers) timer.clear();
+    for (const { timers } of this.#again.values()) for (const timer of timers) timer.clear();
   }
 
   #onOpen(url: string): void {
@@ -51,20 +52,20 @@ export class Retelling {
     const since = this.#awaySince.get(url);
     if (since === undefined) return;
     this.#awaySince.delete(url);
-    for (const timer of this.#timers.get(url) ?? []) timer.clear();
-    const asked = this.#options.pending().filter(({ left, method }) =>
-      // What left before may have been run by a server that has restarted since.
-      left.event.created_at >= Math.floor(since / 1000) - NOTICED_AFTER_SECONDS &&
-      isWhole(left.event, method)
+    const before = this.#again.get(url);
+    for (const timer of before?.timers ?? []) timer.clear();
+    const asked = this.#options.pending().filter((request) =>
+      before?.asked.includes(request) || leftAfter(since, request)
     );
-    this.#timers.set(
-      url,
-      asked.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
-        const timer = new Timer();
-        timer.set(delayMs, () => this.#tellAgain(asked));
-        return timer;
-      }),
-    );
+    const timers = asked.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
+      const timer = new Timer();
+      timer.set(delayMs, () => {
+        this.#tellAgain(asked);
+        if (delayMs === AGAIN_AFTER_MS.at(-1)) this.#again.delete(url);
+      });
+      return timer;
+    });
+    this.#again.set(url, { asked, timers });
   }
 
   #tellAgain(asked: readonly Pending[]): void {
@@ -75,7 +76,11 @@ export class Retelling {
   }
 }
 
-/** Whether a request left in one event; of one in parts, the last part alone is of no use. */
-function isWhole({ content }: NostrEvent, method: string): boolean {
-  return parseObject(content)?.method === method;
+/**
+ * Whether a request left in an outage, in one event: of one in parts, the last part alone is of no
+ * use. What left before may have been run by a server that has restarted since.
+ */
+function leftAfter(outageMs: number, { left: { event }, method }: Pending): boolean {
+  return event.created_at >= Math.floor(outageMs / 1000) - NOTICED_AFTER_SECONDS &&
+    parseObject(event.content)?.method === method;
 }
