@@ -86,6 +86,21 @@ export class TestIo implements CliIo {
   };
 }
 
+/** The same for a command that reads files again at SIGHUP. */
+export class HangupIo extends TestIo {
+  readonly #listeners = new Set<() => void>();
+
+  readonly onHangup = (listener: () => void): () => void => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** What a SIGHUP does. */
+  hangUp(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
 /** A temporary folder that is removed at the end of the scope. */
 export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "cvm-test-" });

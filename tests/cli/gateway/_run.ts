@@ -4,7 +4,7 @@ import { runCli } from "../../../cli/app.ts";
 import { Interrupt } from "../../../cli/io.ts";
 import { PrivateKeySigner } from "../../../crypto/mod.ts";
 import { NostrClientTransport } from "../../../transport/client.ts";
-import { serverCommand, TestIo, until } from "../helpers.ts";
+import { HangupIo, serverCommand, until } from "../helpers.ts";
 
 export { serverCommand, temporaryFolder, until } from "../helpers.ts";
 
@@ -13,27 +13,13 @@ export function startGateway(
   args: readonly string[],
   { folder, env = {} }: { folder: string; env?: Record<string, string> },
 ) {
-  const io = new TestIo({ env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder, ...env } });
-  const hangups = new Set<() => void>();
-  const ended = runCli(["gateway", ...args], {
-    stdin: io.stdin,
-    stdinIsTerminal: false,
-    stdout: io.stdout,
-    stderr: io.stderr,
-    env: io.env,
-    signal: io.signal,
-    onHangup: (listener) => {
-      hangups.add(listener);
-      return () => void hangups.delete(listener);
-    },
-  });
+  const io = new HangupIo({ env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder, ...env } });
+  const ended = runCli(["gateway", ...args], io);
   const interrupt = (by: string) => io.controller.abort(new Interrupt(by));
   return {
     io,
     ended,
-    hangUp: () => {
-      for (const listener of hangups) listener();
-    },
+    hangUp: () => io.hangUp(),
     /** The address of a server, once it can be reached. */
     address: (server: string): Promise<string> =>
       until(() => new RegExp(`server ${server} is on[^]*?(nprofile1[a-z0-9]+)`).exec(io.err)?.[1]),

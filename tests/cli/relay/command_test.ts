@@ -12,26 +12,14 @@ import {
 } from "../../../crypto/mod.ts";
 import { ALICE, BOB, makeEvent, nowSeconds, TestClient } from "../../relays/client.ts";
 import { startGateway, visit } from "../gateway/_run.ts";
-import { serverCommand, temporaryFolder, TestIo, until } from "../helpers.ts";
+import { HangupIo, serverCommand, temporaryFolder, until } from "../helpers.ts";
 
 const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 
 /** Runs `cvm relay` on a free port; it is stopped at the end of the scope. */
 async function startRelay(...args: string[]) {
-  const io = new TestIo({ env: Deno.env.toObject() });
-  const hangups = new Set<() => void>();
-  const ended = runCli(["relay", "--port", "0", "--format", "json", ...args], {
-    stdin: io.stdin,
-    stdinIsTerminal: false,
-    stdout: io.stdout,
-    stderr: io.stderr,
-    env: io.env,
-    signal: io.signal,
-    onHangup: (listener) => {
-      hangups.add(listener);
-      return () => void hangups.delete(listener);
-    },
-  });
+  const io = new HangupIo({ env: Deno.env.toObject() });
+  const ended = runCli(["relay", "--port", "0", "--format", "json", ...args], io);
   let isOver = false;
   void ended.finally(() => isOver = true);
   await until(() => isOver || io.out.includes("\n"));
@@ -41,7 +29,7 @@ async function startRelay(...args: string[]) {
     ended,
     result,
     url: `ws://127.0.0.1:${result.port}`,
-    hangUp: () => hangups.forEach((listener) => listener()),
+    hangUp: () => io.hangUp(),
     [Symbol.asyncDispose]: async () => {
       io.controller.abort(new Interrupt("SIGTERM"));
       await ended;
