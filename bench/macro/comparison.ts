@@ -66,7 +66,8 @@ export class Comparison<Figures> {
     const value = this.value(name, figure);
     if (value === undefined) return "–";
     const text = cell(value);
-    return name === base ? text : `${text} (${ratio(value, this.value(base, figure))})`;
+    const to = this.value(base, figure);
+    return name === base || to === undefined ? text : `${text} (${ratio(value, to)})`;
   }
 
   /** What went wrong, for a cell. */

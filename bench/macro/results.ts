@@ -4,6 +4,7 @@
  * @module
  */
 import { cpus } from "node:os";
+import config from "../../deno.json" with { type: "json" };
 import type { Workbench } from "./workbench.ts";
 
 const FILE = new URL("../RESULTS.md", import.meta.url);
@@ -19,7 +20,7 @@ export function describeMachine({ nodeVersion, rounds }: Workbench): string {
   const versions = [
     `Deno ${Deno.version.deno}`,
     ...(nodeVersion === "" ? [] : [`Node.js ${nodeVersion.slice(1)}`]),
-    "@contextvm/sdk 0.11.14",
+    config.imports["@contextvm/sdk"].replace("npm:", "").replace(/@(?=\d)/, " "),
   ];
   const { os, arch } = Deno.build;
   return `${all.length} × ${all[0]?.model ?? "CPU"}, ${os} ${arch}, ${versions.join(", ")}; ` +

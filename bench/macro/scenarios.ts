@@ -108,11 +108,11 @@ async function measureCalls(
 
 async function measureAnswers(
   peer: BenchClient,
-  { sizes, repeats, timeoutMs }: Scenario & { readonly name: "answers" },
+  { answers, timeoutMs }: Scenario & { readonly name: "answers" },
 ): Promise<AnswerFigures[]> {
   await sequence(peer, 5);
   const figures: AnswerFigures[] = [];
-  for (const bytes of sizes) {
+  for (const { bytes, repeats } of answers) {
     const times: number[] = [];
     try {
       const spent = await cost(peer, async () => {

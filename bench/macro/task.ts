@@ -43,8 +43,7 @@ export type Scenario =
   }
   | {
     readonly name: "answers";
-    readonly sizes: readonly number[];
-    readonly repeats: number;
+    readonly answers: readonly { readonly bytes: number; readonly repeats: number }[];
     readonly timeoutMs: number;
   }
   | { readonly name: "streams"; readonly chunks: number; readonly timeoutMs: number }

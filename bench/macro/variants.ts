@@ -13,6 +13,8 @@ const ours = {
   base: "sdk, Deno",
 } as const;
 
+const onNode = { ...ours, runtime: "node", socket: "builtin", base: "sdk, Node" } as const;
+
 /** The implementations, by their names in tables. */
 export const VARIANTS = {
   pure: { ...ours, name: "ours, pure" },
@@ -20,14 +22,8 @@ export const VARIANTS = {
   native: { ...ours, name: "ours, native", engine: "native" },
   builtin: { ...ours, name: "ours, pure, built-in WebSocket", socket: "builtin" },
   shared: { ...ours, name: "ours, native, one MCP server", engine: "native", shared: true },
-  pureNode: { ...ours, name: "ours, pure, Node", runtime: "node", base: "sdk, Node" },
-  wasmNode: {
-    ...ours,
-    name: "ours, WASM, Node",
-    runtime: "node",
-    engine: "wasm",
-    base: "sdk, Node",
-  },
+  pureNode: { ...onNode, name: "ours, pure, Node" },
+  wasmNode: { ...onNode, name: "ours, WASM, Node", engine: "wasm" },
   sdk: { ...ours, name: "sdk, Deno", library: "sdk" },
-  sdkNode: { ...ours, name: "sdk, Node", library: "sdk", runtime: "node", base: "sdk, Node" },
+  sdkNode: { ...onNode, name: "sdk, Node", library: "sdk" },
 } as const satisfies Record<string, Variant>;

@@ -28,7 +28,7 @@ brackets: how many times that of \`@contextvm/sdk\` on the same runtime.`,
       name: "calls",
       sequential: workbench.size(20, 200),
       inFlight: IN_FLIGHT,
-      ms: workbench.size(300, 3_000),
+      ms: workbench.size(300, 2_000),
     } as const;
     const parts: string[] = [];
     for (const { name, start } of benchRelays(workbench)) {

@@ -23,7 +23,7 @@ time is that of one chunk. In brackets: how many times that of \`@contextvm/sdk\
 same runtime.`,
   run: async (workbench) => {
     const timeoutMs = workbench.size(30_000, 120_000);
-    const scenario = { name: "streams", chunks: workbench.size(100, 1_000), timeoutMs } as const;
+    const scenario = { name: "streams", chunks: workbench.size(100, 300), timeoutMs } as const;
     const parts: string[] = [];
     for (const { name, start } of benchRelays(workbench)) {
       for (const mode of MODES) {
