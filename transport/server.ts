@@ -191,6 +191,7 @@ export async function runServer(
     poolOptions: options.pool,
     serverTags: listener.serverTags,
     decorateResult,
+    engine: options.engine,
     now: options.now,
   });
   try {

@@ -6,10 +6,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
-import type { Filter } from "../relay/filter.ts";
+import { settleWithin } from "../relay/_timer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
@@ -26,12 +27,14 @@ import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
 import { deletionDraft } from "./deletion.ts";
 import { checkProfile, profileDraft, type ProfileMetadata } from "./profile.ts";
 import type { EventDraft } from "./publish_event.ts";
-import { newestGenuine, relayListTemplate } from "./relay_list.ts";
+import { newestGenuine, relayListDraft } from "./relay_list.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
 
 /** Changes that come within so many milliseconds are announced together. */
 const SETTLE_MS = 200;
+/** How long relays that answer wait for the others, milliseconds. */
+const OTHER_RELAYS_WAIT_MS = 500;
 
 /** How a server is announced. */
 export interface AnnounceOptions {
@@ -69,6 +72,8 @@ export interface AnnouncerOptions extends AnnounceOptions {
   readonly serverTags: Tags;
   /** Adds to the lists before they are announced. */
   readonly decorateResult?: ResultDecorator;
+  /** The engine that verifies. */
+  readonly engine?: CryptoEngine;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
   /** Called when a renewal fails. */
@@ -81,6 +86,14 @@ export interface AnnouncementReceipt {
   readonly published: readonly NostrEvent[];
   /** Why the others were not taken, relay by relay. */
   readonly failures: readonly RelayFailure[];
+}
+
+/** What relays have of earlier runs. */
+interface Lookup {
+  /** Settles when those that answer have been heard: whether that was all of them. */
+  readonly heard: Promise<boolean>;
+  /** All that is there; `undefined` when no relay can be asked. */
+  readonly all: Promise<readonly NostrEvent[] | undefined>;
 }
 
 /** Announces a server and keeps the announcement true. */
@@ -113,7 +126,9 @@ export class Announcer implements AsyncDisposable {
   }
 
   /**
-   * Asks the server what it has and publishes it.
+   * Asks the server what it has and publishes it. A relay that can't be reached or is silent holds
+   * it up for a second at most: what it may know of earlier runs, and a profile, which must
+   * not take the place of a newer one, are seen to when it has answered or its time is over.
    *
    * @returns What was published, as soon as one relay has taken each event; the other relays follow.
    * @throws {SessionError} SERVER_NOT_ANSWERING when the MCP server does not answer.
@@ -122,33 +137,13 @@ export class Announcer implements AsyncDisposable {
   async start(): Promise<AnnouncementReceipt> {
     const { profile } = this.#options;
     if (profile !== undefined) checkProfile(profile);
-    const initializeResult = await this.#reader.initialize();
-    const capabilities = initializeResult.capabilities;
-    const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
-      typeof capabilities === "object" && capabilities !== null && capability in capabilities
-    );
-    const [found = []] = await Promise.all([this.#findOwn(this.#kinds), this.#noteDeletions()]);
-    for (const { kind, created_at } of found) this.#noteEarlier(kind, created_at);
-    const templates = [
-      this.#template(
-        SERVER_ANNOUNCEMENT_KIND,
-        JSON.stringify(initializeResult),
-        this.#options.serverTags,
-      ),
-    ];
-    for (const list of offered) {
-      const template = await this.#listTemplate(list);
-      if (template !== undefined) templates.push(template);
-    }
-    const { relayList = true, pool } = this.#options;
-    if (relayList !== false) {
-      const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
-      templates.push(relayListTemplate(urls, this.#createdAt(RELAY_LIST_KIND)));
-    }
-    if (profile !== undefined) templates.push(...await this.#profileTemplates(profile));
-    const receipt = await this.#publishAll(templates);
-    await this.#deleteStale(found);
+    const lookup = this.#lookUpEarlier();
+    const [drafts, isAll] = await Promise.all([this.#readServer(), lookup.heard]);
+    const receipt = await this.#publishAll(drafts);
     for (const pool of this.#pools) void this.#followReconnects(pool);
+    const rest = lookup.all.then((found) => this.#followUp(found));
+    if (isAll) return mergeReceipts([receipt, await rest]);
+    this.#work = rest.then(logFailures).catch((error) => this.#report(error));
     return receipt;
   }
 
@@ -161,11 +156,14 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const kinds = this.#options.profile === undefined
-      ? this.#kinds
-      : [...this.#kinds, PROFILE_KIND];
-    const found = await this.#findOwn(kinds);
-    const receipt = await this.#delete([...this.#current.values(), ...found ?? []], reason);
+    const lookups = this.#pools.map((pool) => this.#findOwn(pool));
+    const [found] = await Promise.all([Promise.all(lookups), this.#work]);
+    const theirs = found.flatMap((events = []) => events)
+      .filter(({ kind }) => kind !== DELETION_KIND);
+    const receipt = await this.#delete([...this.#current.values(), ...theirs], {
+      reason,
+      all: true,
+    });
     this.#current.clear();
     return receipt;
   }
@@ -196,26 +194,43 @@ export class Announcer implements AsyncDisposable {
   async #renew(): Promise<void> {
     const lists = [...this.#stale];
     this.#stale.clear();
-    const templates: EventTemplate[] = [];
+    const drafts: EventDraft[] = [];
     for (const list of lists) {
-      const template = await this.#listTemplate(list);
-      if (template === undefined) continue;
-      if (this.#current.get(list.kind)?.content !== template.content) templates.push(template);
+      const draft = await this.#readList(list);
+      if (draft === undefined) continue;
+      if (this.#current.get(list.kind)?.content !== draft.content) drafts.push(draft);
     }
-    const { failures } = await this.#publishAll(templates);
-    for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
+    logFailures(await this.#publishAll(drafts));
   }
 
-  async #listTemplate(list: AnnouncedList): Promise<EventTemplate | undefined> {
+  /** All that there is to announce but the profile. */
+  async #readServer(): Promise<readonly EventDraft[]> {
+    const initializeResult = await this.#reader.initialize();
+    const { capabilities } = initializeResult;
+    const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
+      typeof capabilities === "object" && capabilities !== null && capability in capabilities
+    );
+    const { relayList = true, pool, serverTags } = this.#options;
+    const content = JSON.stringify(initializeResult);
+    const drafts: EventDraft[] = [{ kind: SERVER_ANNOUNCEMENT_KIND, tags: serverTags, content }];
+    for (const list of offered) {
+      const draft = await this.#readList(list);
+      if (draft !== undefined) drafts.push(draft);
+    }
+    if (relayList !== false) {
+      drafts.push(
+        relayListDraft(relayList === true ? pool.urls : relayList.map(normalizeRelayUrl)),
+      );
+    }
+    return drafts;
+  }
+
+  async #readList(list: AnnouncedList): Promise<EventDraft | undefined> {
     const read = await this.#reader.list(list);
     if (read === undefined) return undefined;
     const { decorateResult } = this.#options;
     const { result, tags } = decorateResult?.(list.method, read) ?? { result: read, tags: [] };
-    return this.#template(list.kind, JSON.stringify(result), tags);
-  }
-
-  #template(kind: number, content: string, tags: Tags = []): EventTemplate {
-    return { kind, created_at: this.#createdAt(kind), tags, content };
+    return { kind: list.kind, tags, content: JSON.stringify(result) };
   }
 
   /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
@@ -224,17 +239,27 @@ export class Announcer implements AsyncDisposable {
     return Math.max(this.#seconds(), last + 1);
   }
 
-  async #publishAll(templates: readonly EventTemplate[]): Promise<AnnouncementReceipt> {
-    const receipts = await Promise.all(templates.map((template) => this.#publish(template)));
-    return mergeReceipts(receipts);
+  async #publishAll(drafts: readonly EventDraft[]): Promise<AnnouncementReceipt> {
+    return mergeReceipts(await Promise.all(drafts.map((draft) => this.#publish(draft))));
   }
 
-  async #publish(template: EventTemplate): Promise<AnnouncementReceipt> {
-    const event = await this.#options.signer.signEvent(template);
+  async #publish(draft: EventDraft): Promise<AnnouncementReceipt> {
+    const event = await this.#options.signer.signEvent(this.#dated(draft));
     this.#current.set(event.kind, event);
-    return mergeReceipts(
-      await Promise.all(this.#pools.map((pool) => this.#publishTo(pool, event))),
-    );
+    const receipts: AnnouncementReceipt[] = [];
+    const taken = Promise.withResolvers<void>();
+    let isOut = false;
+    const sent = Promise.all(this.#pools.map(async (pool) => {
+      const receipt = await this.#publishTo(pool, event);
+      if (isOut) logFailures(receipt);
+      else receipts.push(receipt);
+      if (receipt.published.length > 0) taken.resolve();
+    }));
+    // Bootstrap relays that say nothing hold nobody up.
+    const soon = taken.promise.then(() => settleWithin(sent, OTHER_RELAYS_WAIT_MS));
+    await Promise.race([sent, soon]);
+    isOut = true;
+    return mergeReceipts(receipts);
   }
 
   async #publishTo(
@@ -257,66 +282,112 @@ export class Announcer implements AsyncDisposable {
     return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  /** Deletes the lists that an earlier run announced and this one does not have. */
-  async #deleteStale(found: readonly NostrEvent[]): Promise<void> {
-    const stale = found.filter(({ kind }) => !this.#current.has(kind));
-    await this.#delete(stale, "The server does not offer this any more");
+  /** What is left to do when all is known that relays have of earlier runs. */
+  async #followUp(found: readonly NostrEvent[] | undefined): Promise<AnnouncementReceipt> {
+    // A relay that answered late may have had something newer than what was published.
+    const overtaken = [...this.#current.values()].filter(({ kind, created_at }) =>
+      created_at <= (this.#earlier.get(kind) ?? -1)
+    );
+    const drafts: EventDraft[] = [...overtaken];
+    const { profile } = this.#options;
+    // Where no relay tells what it would take the place of, it is left.
+    if (profile !== undefined && found !== undefined) {
+      const before = found.filter(({ kind }) => kind === PROFILE_KIND);
+      drafts.push(profileDraft(profile, newestGenuine(before, this.#options.engine)));
+    }
+    const stale = (found ?? []).filter(({ kind }) =>
+      this.#kinds.includes(kind) && !this.#current.has(kind)
+    );
+    const [receipt] = await Promise.all([
+      this.#publishAll(drafts),
+      this.#delete(stale, { reason: "The server does not offer this any more" }),
+    ]);
+    return receipt;
   }
 
-  async #delete(events: readonly NostrEvent[], reason: string): Promise<AnnouncementReceipt> {
+  async #delete(
+    events: readonly NostrEvent[],
+    { reason, all }: { readonly reason: string; readonly all?: boolean },
+  ): Promise<AnnouncementReceipt> {
     if (events.length === 0) return { published: [], failures: [] };
     const deletion = await this.#options.signer.signEvent(
       this.#dated(deletionDraft(events, reason)),
     );
     return mergeReceipts(
       await Promise.all(
-        this.#pools.map((pool) => this.#publishTo(pool, deletion, { all: true })),
+        this.#pools.map((pool) => this.#publishTo(pool, deletion, { all })),
       ),
     );
   }
 
-  /** The new profile; nothing where no relay tells what it would take the place of. */
-  async #profileTemplates(profile: ProfileMetadata): Promise<EventTemplate[]> {
-    const found = await this.#findOwn([PROFILE_KIND]);
-    return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
-  }
-
-  /** What was deleted in this very second could not be announced in it: a deletion holds up to its own time. */
-  async #noteDeletions(): Promise<void> {
-    const author = await this.#options.signer.getPublicKey();
-    const addresses = new Map(
-      [...this.#kinds, PROFILE_KIND].map((kind) => [addressOf(kind, author), kind]),
+  /** Asks all relays at once what they have of earlier runs, and notes when that was made. */
+  #lookUpEarlier(): Lookup {
+    const lookups = this.#pools.map((pool) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      return { heard: promise, all: this.#findOwn(pool, resolve).finally(resolve) };
+    });
+    const all = Promise.all(lookups.map(({ all }) => all)).then((found) => {
+      const known = found.filter((events) => events !== undefined);
+      return known.length === 0 ? undefined : known.flat();
+    });
+    const each = lookups.map(({ heard }) => heard);
+    const soon = Promise.race(each).then(() =>
+      settleWithin(Promise.all(each), OTHER_RELAYS_WAIT_MS)
     );
-    const deletions = await this.#findOwn([DELETION_KIND], { "#a": [...addresses.keys()] }) ?? [];
-    for (const { created_at, tags } of deletions) {
-      for (const [name, value = ""] of tags) {
-        const kind = name === "a" ? addresses.get(value) : undefined;
-        if (kind !== undefined) this.#noteEarlier(kind, created_at);
-      }
-    }
+    const heard = Promise.race([all.then(() => true), soon.then(() => false)]);
+    return { heard, all };
   }
 
-  #noteEarlier(kind: number, createdAt: number): void {
-    this.#earlier.set(kind, Math.max(createdAt, this.#earlier.get(kind) ?? 0));
-  }
-
-  /** The server's own genuine events that relays have; `undefined` when none of them can be asked, which is reported. */
+  /**
+   * The server's own genuine events that the relays of a pool have, deletions too; `undefined` when
+   * none of them can be asked, which is reported.
+   */
   async #findOwn(
-    kinds: readonly number[],
-    tags: Filter = {},
+    pool: RelayPool,
+    onHeard: () => void = () => {},
   ): Promise<readonly NostrEvent[] | undefined> {
-    const filter = { ...tags, kinds, authors: [await this.#options.signer.getPublicKey()] };
-    let found: NostrEvent[] | undefined;
-    for (const pool of this.#pools) {
-      try {
-        const events = await pool.query([filter], { signal: this.#stop.signal });
-        found = [...found ?? [], ...events.filter((event) => verifyEvent(event))];
-      } catch (error) {
-        if (!(error instanceof CvmError)) throw error;
-        this.#report(error);
-      }
+    const { signer, engine, profile } = this.#options;
+    const author = await signer.getPublicKey();
+    const kinds = [...this.#kinds, ...(profile === undefined ? [] : [PROFILE_KIND])];
+    const addresses = new Map(kinds.map((kind) => [addressOf(kind, author), kind]));
+    const filters = [
+      { kinds, authors: [author] },
+      { kinds: [DELETION_KIND], authors: [author], "#a": [...addresses.keys()] },
+    ];
+    const note = (events: readonly NostrEvent[]) => {
+      const genuine = events.filter((event) => verifyEvent(event, engine));
+      for (const event of genuine) this.#noteEarlier(event, addresses);
+      return genuine;
+    };
+    try {
+      return note(
+        await pool.query(filters, {
+          signal: this.#stop.signal,
+          onHeard: (events) => {
+            note(events);
+            onHeard();
+          },
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;
+      this.#report(error);
+      return undefined;
     }
-    return found;
+  }
+
+  /** When an earlier run made something. What it deleted can't be announced at the same time: a deletion holds up to its own. */
+  #noteEarlier(
+    { id, kind, created_at, tags }: NostrEvent,
+    addresses: ReadonlyMap<string, number>,
+  ): void {
+    if (id === this.#current.get(kind)?.id) return;
+    const kinds = kind === DELETION_KIND
+      ? tags.flatMap(([name, value = ""]) => name === "a" ? addresses.get(value) ?? [] : [])
+      : [kind];
+    for (const kind of kinds) {
+      this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
+    }
   }
 
   /** A relay that comes back, or comes late, gets what it missed. */
@@ -330,8 +401,9 @@ export class Announcer implements AsyncDisposable {
       for await (const { url, state, since } of pool.status({ signal: this.#stop.signal })) {
         if (state !== "open" || served.get(url) === since) continue;
         served.set(url, since);
+        // None of them waits for another, nor for another relay.
         for (const event of this.#current.values()) {
-          await this.#publishTo(pool, event, { relays: [url] });
+          this.#publishTo(pool, event, { relays: [url] }).catch((error) => this.#report(error));
         }
       }
     } catch (error) {
@@ -353,6 +425,10 @@ export class Announcer implements AsyncDisposable {
     logger.warn("the announcement could not be renewed: {error}", { error: failure });
     this.#options.onError?.(failure);
   }
+}
+
+function logFailures({ failures }: AnnouncementReceipt): void {
+  for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
 }
 
 function mergeReceipts(receipts: readonly AnnouncementReceipt[]): AnnouncementReceipt {

@@ -21,6 +21,7 @@ export interface RelaySettings {
   readonly clockSkewMs: number;
   readonly maxBufferedBytes: number;
   readonly maxFrameBytes: number;
+  readonly maxTrailingPublishes: number;
   readonly fetchRelayInfo: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   readonly report: (error: unknown) => void;
   readonly now: () => number;
@@ -53,6 +54,10 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
     clockSkewMs: atLeastZero("clockSkewMs", options.clockSkewMs ?? 300_000),
     maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes ?? 4_194_304),
     maxFrameBytes: positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
+    maxTrailingPublishes: atLeastZero(
+      "maxTrailingPublishes",
+      options.maxTrailingPublishes ?? 1_000,
+    ),
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
     report: options.onError ?? ((error) => reportError(error)),
     now: options.now ?? Date.now,
