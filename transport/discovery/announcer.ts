@@ -7,7 +7,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
 import { settleWithin } from "../relay/_timer.ts";
@@ -15,13 +15,9 @@ import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
-import {
-  DELETION_KIND,
-  PROFILE_KIND,
-  RELAY_LIST_KIND,
-  SERVER_ANNOUNCEMENT_KIND,
-} from "../wire/kinds.ts";
-import { addressOf, type Tags } from "../wire/tags.ts";
+import { PROFILE_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
+import type { Tags } from "../wire/tags.ts";
+import { EarlierRuns, OTHER_RELAYS_WAIT_MS } from "./_earlier_runs.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
 import { deletionDraft } from "./deletion.ts";
@@ -33,9 +29,6 @@ const logger = getLogger(["cvm", "discovery"]);
 
 /** Changes that come within so many milliseconds are announced together. */
 const SETTLE_MS = 200;
-/** How long relays that answer wait for the others, milliseconds. */
-const OTHER_RELAYS_WAIT_MS = 500;
-
 /** How a server is announced. */
 export interface AnnounceOptions {
   /**
@@ -88,14 +81,6 @@ export interface AnnouncementReceipt {
   readonly failures: readonly RelayFailure[];
 }
 
-/** What relays have of earlier runs. */
-interface Lookup {
-  /** Settles when those that answer have been heard: whether that was all of them. */
-  readonly heard: Promise<boolean>;
-  /** All that is there; `undefined` when no relay can be asked. */
-  readonly all: Promise<readonly NostrEvent[] | undefined>;
-}
-
 /** Announces a server and keeps the announcement true. */
 export class Announcer implements AsyncDisposable {
   readonly #options: AnnouncerOptions;
@@ -104,8 +89,7 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
-  /** By kind: when an earlier run made its newest event, or deleted it, seconds. */
-  readonly #earlier = new Map<number, number>();
+  readonly #earlier: EarlierRuns;
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -119,6 +103,15 @@ export class Announcer implements AsyncDisposable {
       ...options.poolOptions,
     });
     this.#pools = extra.urls.length === 0 ? [options.pool] : [options.pool, extra];
+    this.#earlier = new EarlierRuns({
+      pools: this.#pools,
+      signer: options.signer,
+      engine: options.engine,
+      kinds: [...this.#kinds, ...(options.profile === undefined ? [] : [PROFILE_KIND])],
+      isCurrent: ({ kind, id }) => this.#current.get(kind)?.id === id,
+      report: (error) => this.#report(error),
+      signal: this.#stop.signal,
+    });
     this.#reader = new McpReader(options.source, {
       timeoutMs: options.requestTimeoutMs ?? 10_000,
       onNotification: (method) => this.#noticeChange(method),
@@ -137,11 +130,11 @@ export class Announcer implements AsyncDisposable {
   async start(): Promise<AnnouncementReceipt> {
     const { profile } = this.#options;
     if (profile !== undefined) checkProfile(profile);
-    const lookup = this.#lookUpEarlier();
-    const [drafts, isAll] = await Promise.all([this.#readServer(), lookup.heard]);
+    const search = this.#earlier.search();
+    const [drafts, isAll] = await Promise.all([this.#readServer(), search.heard]);
     const receipt = await this.#publishAll(drafts);
     for (const pool of this.#pools) void this.#followReconnects(pool);
-    const rest = lookup.all.then((found) => this.#followUp(found));
+    const rest = search.all.then((found) => this.#followUp(found));
     if (isAll) return mergeReceipts([receipt, await rest]);
     this.#work = rest.then(logFailures).catch((error) => this.#report(error));
     return receipt;
@@ -156,14 +149,9 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const lookups = this.#pools.map((pool) => this.#findOwn(pool));
-    const [found] = await Promise.all([Promise.all(lookups), this.#work]);
-    const theirs = found.flatMap((events = []) => events)
-      .filter(({ kind }) => kind !== DELETION_KIND);
-    const receipt = await this.#delete([...this.#current.values(), ...theirs], {
-      reason,
-      all: true,
-    });
+    const [found = []] = await Promise.all([this.#earlier.search().all, this.#work]);
+    const events = [...this.#current.values(), ...found];
+    const receipt = await this.#delete(events, { reason, all: true });
     this.#current.clear();
     return receipt;
   }
@@ -235,7 +223,7 @@ export class Announcer implements AsyncDisposable {
 
   /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
   #createdAt(kind: number): number {
-    const last = this.#current.get(kind)?.created_at ?? this.#earlier.get(kind) ?? -1;
+    const last = this.#current.get(kind)?.created_at ?? this.#earlier.timeOf(kind) ?? -1;
     return Math.max(this.#seconds(), last + 1);
   }
 
@@ -286,7 +274,7 @@ export class Announcer implements AsyncDisposable {
   async #followUp(found: readonly NostrEvent[] | undefined): Promise<AnnouncementReceipt> {
     // A relay that answered late may have had something newer than what was published.
     const overtaken = [...this.#current.values()].filter(({ kind, created_at }) =>
-      created_at <= (this.#earlier.get(kind) ?? -1)
+      created_at <= (this.#earlier.timeOf(kind) ?? -1)
     );
     const drafts: EventDraft[] = [...overtaken];
     const { profile } = this.#options;
@@ -318,76 +306,6 @@ export class Announcer implements AsyncDisposable {
         this.#pools.map((pool) => this.#publishTo(pool, deletion, { all })),
       ),
     );
-  }
-
-  /** Asks all relays at once what they have of earlier runs, and notes when that was made. */
-  #lookUpEarlier(): Lookup {
-    const lookups = this.#pools.map((pool) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      return { heard: promise, all: this.#findOwn(pool, resolve).finally(resolve) };
-    });
-    const all = Promise.all(lookups.map(({ all }) => all)).then((found) => {
-      const known = found.filter((events) => events !== undefined);
-      return known.length === 0 ? undefined : known.flat();
-    });
-    const each = lookups.map(({ heard }) => heard);
-    const soon = Promise.race(each).then(() =>
-      settleWithin(Promise.all(each), OTHER_RELAYS_WAIT_MS)
-    );
-    const heard = Promise.race([all.then(() => true), soon.then(() => false)]);
-    return { heard, all };
-  }
-
-  /**
-   * The server's own genuine events that the relays of a pool have, deletions too; `undefined` when
-   * none of them can be asked, which is reported.
-   */
-  async #findOwn(
-    pool: RelayPool,
-    onHeard: () => void = () => {},
-  ): Promise<readonly NostrEvent[] | undefined> {
-    const { signer, engine, profile } = this.#options;
-    const author = await signer.getPublicKey();
-    const kinds = [...this.#kinds, ...(profile === undefined ? [] : [PROFILE_KIND])];
-    const addresses = new Map(kinds.map((kind) => [addressOf(kind, author), kind]));
-    const filters = [
-      { kinds, authors: [author] },
-      { kinds: [DELETION_KIND], authors: [author], "#a": [...addresses.keys()] },
-    ];
-    const note = (events: readonly NostrEvent[]) => {
-      const genuine = events.filter((event) => verifyEvent(event, engine));
-      for (const event of genuine) this.#noteEarlier(event, addresses);
-      return genuine;
-    };
-    try {
-      return note(
-        await pool.query(filters, {
-          signal: this.#stop.signal,
-          onHeard: (events) => {
-            note(events);
-            onHeard();
-          },
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;
-      this.#report(error);
-      return undefined;
-    }
-  }
-
-  /** When an earlier run made something. What it deleted can't be announced at the same time: a deletion holds up to its own. */
-  #noteEarlier(
-    { id, kind, created_at, tags }: NostrEvent,
-    addresses: ReadonlyMap<string, number>,
-  ): void {
-    if (id === this.#current.get(kind)?.id) return;
-    const kinds = kind === DELETION_KIND
-      ? tags.flatMap(([name, value = ""]) => name === "a" ? addresses.get(value) ?? [] : [])
-      : [kind];
-    for (const kind of kinds) {
-      this.#earlier.set(kind, Math.max(created_at, this.#earlier.get(kind) ?? 0));
-    }
   }
 
   /** A relay that comes back, or comes late, gets what it missed. */
