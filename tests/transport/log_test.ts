@@ -61,3 +61,26 @@ Deno.test("F07, F38: what is refused or not for us leaves no line in the log, an
   assertEquals(done.echoed, ["secret"]);
   assertEquals(log.records, []);
 });
+
+Deno.test("a server whose relay takes nothing from it warns once, with the relay's words, and says when it does again", async () => {
+  await using log = await recording();
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => fixtureServer(), { signer, ...network(relay) });
+  await using peer = await RawPeer.open(relay);
+  const told = () =>
+    log.records.filter(({ category }) => category[1] === "transport")
+      .map(({ level, properties: { refusal } }) => [level, refusal]);
+  const refusal = "restricted: this key may not write here";
+  relay.faults.set({ refuseEvents: { reason: refusal } });
+  for (const id of [1, 2]) {
+    const answer = await peer.message(peer.pubkey, { jsonrpc: "2.0", id, result: {} });
+    await server.pool.publish(answer).catch(() => undefined);
+  }
+  await until("it warns", () => told().length > 0);
+  relay.faults.clear();
+  peer.publish(await peer.message(server.publicKey, { jsonrpc: "2.0", id: 1, method: "ping" }));
+  await until("the peer is answered", () => peer.received.length === 1);
+  await until("it tells that", () => told().length > 1);
+  assertEquals(told(), [["warning", refusal], ["info", undefined]]);
+});

@@ -33,6 +33,7 @@ import { type RequestObserver, RequestWatch } from "./observer.ts";
 import { Outbox } from "./outbox.ts";
 import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
+import { tellRefusals } from "./_refusals.ts";
 import { SessionTable } from "./_session_table.ts";
 import { ServerSession } from "./server_session.ts";
 import type { Session } from "./session.ts";
@@ -240,6 +241,7 @@ class RelayListener implements Listener {
       () => this.#sessions.closeUnused(this.#now() - limits.idleTimeoutMs),
       sweepMs,
     );
+    void tellRefusals(pool.status({ signal: this.#stop.signal }));
     options.signal?.addEventListener("abort", () => void this.close(), {
       once: true,
       signal: this.#stop.signal,

@@ -20,6 +20,7 @@ import type { DrainOptions } from "../../../transport/server.ts";
 import type { Journal } from "./_journal.ts";
 import { Members, type MemberState } from "./_members.ts";
 import type { GatewayPlan } from "./_plan.ts";
+import { WriteProbe } from "./_write_probe.ts";
 
 /** After so many milliseconds the operator is told what is waited for. */
 const WAITING_MS = 4_000;
@@ -96,6 +97,10 @@ export class GatewayUnit {
   async run(): Promise<void> {
     const gateway = await this.#start();
     if (gateway === undefined) return;
+    const { encryption, giftWrap } = this.#options.gateway;
+    const { signer } = this.plan.key;
+    using probe = new WriteProbe(gateway.pool, { signer, encryption, giftWrap });
+    await probe.start();
     await this.#options.onUp(gateway);
     for await (const status of gateway.status()) {
       const before = this.#status.state;
