@@ -2,9 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { PrivateKeySigner } from "../../crypto/mod.ts";
+import { RelayPool } from "../../transport/relay/pool.ts";
 import { serve } from "../../transport/server.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
-import { fixtureServer, type Log, network, RawPeer, until } from "./_harness.ts";
+import { fixtureServer, type Log, network, poolOptions, RawPeer, until } from "./_harness.ts";
 
 /** Collects what is logged at `info` and above. */
 async function recording() {
@@ -83,4 +84,26 @@ Deno.test("a server whose relay takes nothing from it warns once, with the relay
   await until("the peer is answered", () => peer.received.length === 1);
   await until("it tells that", () => told().length > 1);
   assertEquals(told(), [["warning", refusal], ["info", undefined]]);
+});
+
+Deno.test("what a handler of a relay pool throws is logged by default, and breaks nothing: Node.js has no reportError()", async () => {
+  await using log = await recording();
+  await using relay = new MemoryRelay();
+  await using pool = new RelayPool([relay.url], poolOptions(relay));
+  const fault = new Error("a bug of the program's own");
+  const heard: string[] = [];
+  pool.subscribe({ kinds: [25910] }, {
+    onEvent: () => {
+      throw fault;
+    },
+  });
+  pool.subscribe({ kinds: [25910] }, { onEvent: ({ id }) => void heard.push(id) });
+  await pool.ready();
+  await using peer = await RawPeer.open(relay);
+  peer.publish(await peer.message(peer.pubkey, {}));
+  await until("the other one hears of it", () => heard.length === 1);
+  const errors = log.records.filter(({ level }) => level === "error");
+  assertEquals(errors.map(({ category, properties }) => [category, properties.error]), [
+    [["cvm", "relay"], fault],
+  ]);
 });

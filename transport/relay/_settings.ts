@@ -3,11 +3,14 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Signer } from "../../crypto/signer.ts";
 import { Backoff } from "./backoff.ts";
 import { fetchRelayInfo, type RelayInfo } from "./nip11.ts";
 import type { RelayPoolOptions } from "./options.ts";
 import type { WebSocketFactory } from "./websocket.ts";
+
+const logger = getLogger(["cvm", "relay"]);
 
 /** Every option of a pool, resolved. */
 export interface RelaySettings {
@@ -54,7 +57,7 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
     maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes ?? 4_194_304),
     maxFrameBytes: positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
-    report: options.onError ?? ((error) => reportError(error)),
+    report: options.onError ?? logFault,
     now: options.now ?? Date.now,
     soonMs: positive("backoff.soonMs", backoff?.soonMs ?? 2_000),
     newBackoff,
@@ -68,6 +71,11 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
 export function positive(name: string, value: number): number {
   if (!(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);
   return value;
+}
+
+/** As everywhere in the transport: `reportError()` would end a Deno process, and Node.js has none. */
+function logFault(error: unknown): void {
+  logger.error("a handler of a relay pool failed: {error}", { error });
 }
 
 function atLeastZero(name: string, value: number): number {
