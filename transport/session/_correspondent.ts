@@ -7,7 +7,7 @@
  */
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { SessionError } from "../../errors.ts";
-import type { ByteBudget } from "../transfer/limits.ts";
+import type { Memory } from "../transfer/limits.ts";
 import { RequestStream } from "../transfer/open_stream.ts";
 import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
@@ -35,7 +35,7 @@ export interface CorrespondentParts {
   /** The bounds. */
   readonly limits: SessionLimits;
   /** The memory for what waits to be read, of all clients. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** What the server says of itself with its first message (CEP-35). */
   readonly serverTags: Tags;
 }

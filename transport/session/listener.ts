@@ -11,7 +11,7 @@ import { pureEngine } from "../../crypto/pure_engine.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
-import { ByteBudget } from "../transfer/limits.ts";
+import { PeerBudgets } from "../transfer/limits.ts";
 import { frameOf, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
 import { infoTags, type ServerInfo } from "../wire/server_info.ts";
@@ -195,7 +195,7 @@ class RelayListener implements Listener {
   readonly #watch: RequestWatch;
   #refusals: RateLimiter;
   #unauthorized = 0;
-  readonly #budget: ByteBudget;
+  readonly #budgets: PeerBudgets;
   readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
@@ -211,7 +211,7 @@ class RelayListener implements Listener {
     // A flood of strangers is not worth a signature each.
     this.#refusals = new RateLimiter(limits.maxRefusalsPerSecond, this.#now());
     this.#sessions = new SessionTable(limits.maxSessions);
-    this.#budget = new ByteBudget(limits.maxBufferedBytes);
+    this.#budgets = new PeerBudgets(limits.maxBufferedBytes, limits.maxPeerBufferedBytes);
     this.#watch = new RequestWatch(options.observer, {
       now: this.#now,
       report: (error) => logger.error("an observer failed: {error}", { error }),
@@ -363,7 +363,7 @@ class RelayListener implements Listener {
       features: options,
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
-      budget: this.#budget,
+      budget: this.#budgets.of(inbound.event.pubkey),
       total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       watch: this.#watch,

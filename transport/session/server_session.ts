@@ -13,7 +13,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { SessionError } from "../../errors.ts";
-import type { ByteBudget } from "../transfer/limits.ts";
+import type { Memory } from "../transfer/limits.ts";
 import type { OpenStream } from "../transfer/open_stream.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type {
@@ -74,7 +74,7 @@ export interface ServerSessionOptions {
   /** Whether requests say in their `_meta` who made them (CEP-16). */
   readonly injectClientPubkey: boolean;
   /** The memory for parts of messages and for streams, of all clients. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** The requests in flight of all clients. */
   readonly total: RequestTotal;
   /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
