@@ -82,6 +82,17 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxRememberedIds: number;
   /**
+   * Answers that are kept for clients that ask once more, since theirs went out while they were away;
+   * the oldest go first.
+   * @default {4096}
+   */
+  readonly maxKeptAnswers: number;
+  /**
+   * The answers that are kept, in bytes.
+   * @default {8388608}
+   */
+  readonly maxKeptAnswerBytes: number;
+  /**
    * The largest event that is read, in bytes of its content.
    * @default {1048576}
    */
@@ -107,6 +118,8 @@ export const DEFAULT_LIMITS: SessionLimits = {
   idleTimeoutMs: 3_600_000,
   freshnessMs: 300_000,
   maxRememberedIds: 262_144,
+  maxKeptAnswers: 4_096,
+  maxKeptAnswerBytes: 8_388_608,
   maxEventBytes: MAX_EVENT_BYTES,
 };
 

@@ -33,6 +33,7 @@ import { type RequestObserver, RequestWatch } from "./observer.ts";
 import { Outbox } from "./outbox.ts";
 import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
+import { KeptAnswers } from "./_kept_answers.ts";
 import { tellRefusals } from "./_refusals.ts";
 import { SessionTable } from "./_session_table.ts";
 import { ServerSession } from "./server_session.ts";
@@ -189,6 +190,7 @@ class RelayListener implements Listener {
   readonly #stop = new AbortController();
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
+  readonly #keptAnswers: KeptAnswers;
   readonly #sessions: SessionTable;
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, { settled: Promise<void>; messages: number }>();
@@ -227,6 +229,14 @@ class RelayListener implements Listener {
     this.engine = engine.name;
     const common = { pool, signer, engine, workers, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
+    this.#keptAnswers = new KeptAnswers({
+      ...limits,
+      now: this.#now,
+      publish: ({ event, recipient, wrapKind }) => {
+        this.#outbox.publish(event, recipient, wrapKind)
+          .catch((error) => logger.debug("an answer was not taken once more: {error}", { error }));
+      },
+    });
     this.#inbox = new Inbox({
       ...common,
       publicKey,
@@ -234,6 +244,7 @@ class RelayListener implements Listener {
       limits,
       replayMemory: options.replayMemory,
       onMessage: (inbound) => this.#receive(inbound),
+      onRepeated: (eventId) => this.#keptAnswers.sendAgain(eventId),
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
     const sweepMs = Math.min(SWEEP_MS, limits.idleTimeoutMs);
@@ -364,6 +375,7 @@ class RelayListener implements Listener {
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
       budget: this.#budgets.of(inbound.event.pubkey),
+      keptAnswers: this.#keptAnswers,
       total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       watch: this.#watch,
