@@ -8,7 +8,7 @@ import type { NostrEvent } from "../../../crypto/event.ts";
 import { wrapEvent } from "../../../crypto/gift_wrap.ts";
 import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
 import type { Signer } from "../../../crypto/signer.ts";
-import type { RelayFailure } from "../../../errors.ts";
+import { RelayError, type RelayFailure } from "../../../errors.ts";
 import type { RelayPool } from "../../../transport/relay/pool.ts";
 import type { EncryptionMode, GiftWrapMode } from "../../../transport/session/modes.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND, MESSAGE_KIND } from "../../../transport/wire/kinds.ts";
@@ -92,6 +92,7 @@ export class WriteProbe implements Disposable {
       } catch (error) {
         // The pool keeps what the relay said.
         logger.debug("relay {url} did not take what answers look like: {error}", { url, error });
+        if (!(error instanceof RelayError && error.code === "PUBLISH_REFUSED")) return;
       }
     }
   }

@@ -10,6 +10,7 @@ import {
   PrivateKeySigner,
 } from "../../../crypto/mod.ts";
 import { RelayPool } from "../../../transport/relay/pool.ts";
+import { RelayFaults } from "../../../transport/testing/mod.ts";
 import { startRelay } from "../relay/_run.ts";
 import { serverCommand, startGateway, temporaryFolder, until } from "./_run.ts";
 
@@ -64,4 +65,22 @@ Deno.test("WriteProbe asks a relay that refuses again, until it takes what it is
   taken = [21059];
   await until(() => !isMute(pool));
   assertEquals(refusalsOf(pool), []);
+});
+
+Deno.test("WriteProbe waits for a relay that does not answer no longer than it is told to, once, and takes it for no refusal", async () => {
+  const kinds: number[] = [];
+  await using relay = await serveRelay({
+    policy: ({ kind }) => void kinds.push(kind),
+    wrap: (engine) => {
+      const faults = new RelayFaults(engine);
+      faults.set({ withholdOk: true });
+      return faults;
+    },
+  });
+  const signer = PrivateKeySigner.generate();
+  await using pool = new RelayPool([relay.url], { signer, webSocket: openWebSocket });
+  await pool.ready();
+  using probe = new WriteProbe(pool, { signer, timeoutMs: 50 });
+  await probe.start();
+  assertEquals([kinds, isMute(pool), refusalsOf(pool)], [[25910], false, []]);
 });
