@@ -185,9 +185,9 @@ export class Exchange {
     if (era === 0 || era !== acquaintance.era) return false;
     // One ping until it is answered: the answer to an earlier one could have said it, and be lost.
     const asked = this.#pending.all.find(({ call }) => call !== undefined && call === this.#ping);
-    if (asked !== undefined) this.#publishAgain(asked.left.event, this.#parts.wraps.current);
-    else this.#ping = this.call("ping", undefined, { timeoutMs: Infinity });
     try {
+      if (asked !== undefined) this.#publishAgain(asked.left.event, this.#parts.wraps.current);
+      else this.#ping = this.call("ping", undefined, { timeoutMs: Infinity });
       await this.#ping?.result;
     } catch (error) {
       logger.debug("a ping was not answered: {error}", { error });

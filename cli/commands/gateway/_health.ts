@@ -6,7 +6,7 @@
 import { CvmError, type RelayFailure } from "../../../errors.ts";
 import type { Readiness } from "../../http/serve_health.ts";
 import type { GatewayUnit } from "./_unit.ts";
-import { isMute, refusalsOf } from "./_write_probe.ts";
+import { refusalsOf } from "./_write_probe.ts";
 
 /** How long a relay may take to be found ready, in milliseconds. */
 const LOOK_MS = 250;
@@ -22,7 +22,7 @@ export async function readinessOf(units: readonly GatewayUnit[]): Promise<Readin
     server: unit.plan.label,
     state: unit.status.state,
     relays: await hasRelay(unit),
-    ...refused(unit),
+    ...refused(unit), // after the relays were asked
     engine: unit.status.engine,
     ...(unit.members === undefined ? {} : { servers: unit.members }),
   })));
@@ -42,10 +42,10 @@ function refused({ pool }: GatewayUnit): { readonly refusals?: readonly RelayFai
   return refusals.length === 0 ? {} : { refusals };
 }
 
-async function hasRelay({ pool }: GatewayUnit): Promise<boolean> {
+async function hasRelay(unit: GatewayUnit): Promise<boolean> {
   try {
-    await pool?.ready({ timeoutMs: LOOK_MS });
-    return pool !== undefined && !isMute(pool);
+    await unit.pool?.ready({ timeoutMs: LOOK_MS });
+    return await unit.canAnswer();
   } catch (error) {
     if (error instanceof CvmError) return false;
     throw error;

@@ -40,8 +40,8 @@ export interface WriteProbeOptions {
 
 /**
  * Sends each relay what an answer looks like, for a recipient that nobody is: a plain message, and
- * where that is refused an ephemeral gift wrap, as far as the modes have them. Stored
- * gift wraps are not tried: they would be kept. What became of it stands in the status of the pool.
+ * where that is refused an ephemeral gift wrap, as far as the modes have them. Stored gift wraps are
+ * not tried: they would be kept. What became of it stands in the status of the pool.
  */
 export class WriteProbe implements Disposable {
   readonly #pool: RelayPool;

@@ -42,6 +42,29 @@ for (const encryption of ["optional", "required", "disabled"] as const) {
   });
 }
 
+Deno.test("cvm gateway is ready as soon as its relay takes what it sends again", async () => {
+  await using folder = await temporaryFolder();
+  let isOpen = false;
+  await using relay = await serveRelay({
+    policy: () => isOpen ? undefined : "blocked: not today",
+  });
+  await using gateway = startGateway(
+    ["--relay", relay.url, "--health", "0", "--", ...serverCommand()],
+    { folder: folder.path },
+  );
+  await until(() => gateway.io.err.includes("Entry for an MCP host"));
+  const url = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(gateway.io.err)?.[0]);
+  const ready = async () => {
+    const response = await fetch(`${url}/readyz`);
+    const { servers: [server] } = await response.json();
+    return [response.status, server.relays, server.refusals];
+  };
+  const refusals = [{ url: relay.url, reason: "blocked: not today" }];
+  assertEquals(await ready(), [503, false, refusals]);
+  isOpen = true;
+  assertEquals(await ready(), [200, true, undefined]);
+});
+
 Deno.test("WriteProbe asks a relay that refuses again, until it takes what it is sent; a relay that takes one way is not mute", async () => {
   const refused: number[] = [];
   let taken: readonly number[] = [];
