@@ -160,3 +160,30 @@ Deno.test("a copy of a request is answered again when it comes later than anothe
   await until("the other one is answered again", () => peer.received.length === 4);
   assertEquals(answers(), [ping.id, other.id, ping.id, other.id]);
 });
+
+Deno.test("a copy of a request that a relay had in store is not answered again", async () => {
+  await using relay = new MemoryRelay();
+  await using line = cable(relay);
+  const clock = { now: Date.now() };
+  await using one = await startServer(relay, { pool: line.pool, now: () => clock.now });
+  await using peer = await RawPeer.open(relay);
+  const to = one.server.publicKey;
+  const [ping, other] = await Promise.all(
+    [1, 2].map((id) => {
+      const created_at = Math.floor(clock.now / 1000) + 5; // later than the server began
+      return peer.message(to, { jsonrpc: "2.0", id, method: "ping" }, { created_at });
+    }),
+  );
+  peer.publish(peer.wrap(ping!, to, 1059));
+  await until("it is answered", () => peer.received.length === 1);
+  clock.now += 1_000;
+  line.cut();
+  await until("the server is away", () => relay.openConnectionCount === 1);
+  peer.publish(peer.wrap(ping!, to, 1059));
+  line.mend();
+  await until("the server is back", () => relay.subscriptions.length === 3);
+  peer.publish(peer.wrap(other!, to, 1059));
+  await until("the other one is answered", () => peer.received.length === 2);
+  const answers = (await peer.opened()).map(({ content }) => JSON.parse(content).id);
+  assertEquals(answers, [1, 2]);
+});
