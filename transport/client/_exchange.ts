@@ -84,6 +84,8 @@ export class Exchange {
   /** Requests that are not signed yet, by their ids: one that is cancelled does not leave. */
   readonly #departing = new Map<RequestId, AbortController>();
   #initialize: JsonRpcRequest | undefined;
+  /** Finds out whether the server still knows us. */
+  #ping: StreamCall | undefined;
   #calls = 0;
 
   /** @param parts What it works with. */
@@ -169,8 +171,29 @@ export class Exchange {
     const retelling = new Retelling({
       pending: () => this.#pending.all,
       publish: (event) => this.#publishAgain(event, this.#parts.wraps.current),
+      isKnown: (request) => this.#isKnown(request),
     });
     await retelling.follow(statuses);
+  }
+
+  /**
+   * Whether the server is the process that a request went to, as far as can be told: one that has
+   * restarted introduces itself with the next answer (CEP-35).
+   */
+  async #isKnown({ left: { era } }: Pending): Promise<boolean> {
+    const { acquaintance } = this.#parts;
+    if (era === 0 || era !== acquaintance.era) return false;
+    // One ping until it is answered: the answer to an earlier one could have said it, and be lost.
+    const asked = this.#pending.all.find(({ call }) => call !== undefined && call === this.#ping);
+    try {
+      if (asked !== undefined) this.#publishAgain(asked.left.event, this.#parts.wraps.current);
+      else this.#ping = this.call("ping", undefined, { timeoutMs: Infinity });
+      await this.#ping?.result;
+    } catch (error) {
+      logger.debug("a ping was not answered: {error}", { error });
+      return false;
+    }
+    return era === acquaintance.era;
   }
 
   /** Ends everything. */
@@ -302,7 +325,7 @@ export class Exchange {
             transfer?.arrived();
             arrived.resolve();
           };
-          const left = { event, wrapKind };
+          const left = { event, wrapKind, era: this.#parts.acquaintance.era };
           pending = this.#pending.add(left, { request, sent, onArrived, call });
           this.#watchForSilence(pending);
         },
@@ -400,6 +423,7 @@ export class Exchange {
 
   /** Nobody waits for an answer any more. */
   #abandon(pending: Pending): void {
+    this.#parts.acquaintance.noteUnseen();
     this.#pending.settle(pending);
     if (pending.token !== undefined) this.#transfers?.forget(pending.token);
   }

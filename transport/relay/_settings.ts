@@ -3,11 +3,14 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Signer } from "../../crypto/signer.ts";
 import { Backoff } from "./backoff.ts";
 import { fetchRelayInfo, type RelayInfo } from "./nip11.ts";
 import type { RelayPoolOptions } from "./options.ts";
 import type { WebSocketFactory } from "./websocket.ts";
+
+const logger = getLogger(["cvm", "relay"]);
 
 /** Every option of a pool, resolved. */
 export interface RelaySettings {
@@ -59,7 +62,7 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
       options.maxTrailingPublishes ?? 1_000,
     ),
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
-    report: options.onError ?? ((error) => reportError(error)),
+    report: options.onError ?? logFault,
     now: options.now ?? Date.now,
     soonMs: positive("backoff.soonMs", backoff?.soonMs ?? 2_000),
     newBackoff,
@@ -73,6 +76,11 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
 export function positive(name: string, value: number): number {
   if (!(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);
   return value;
+}
+
+/** As everywhere in the transport: `reportError()` would end a Deno process, and Node.js has none. */
+function logFault(error: unknown): void {
+  logger.error("a handler of a relay pool failed: {error}", { error });
 }
 
 function atLeastZero(name: string, value: number): number {

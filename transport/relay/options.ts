@@ -83,8 +83,8 @@ export interface RelayPoolOptions {
    */
   readonly fetchRelayInfo?: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   /**
-   * Told what a subscription's handler threw.
-   * @default {globalThis.reportError}, which ends a Deno process unless an `error` listener prevents it.
+   * Told what a handler threw, of a subscription or a query. Default: it is logged as an error of
+   * the category `cvm`, `relay`.
    */
   readonly onError?: (error: unknown) => void;
   /**

@@ -8,7 +8,7 @@ import { SessionError } from "../../errors.ts";
 import type { JsonRpcNotification } from "../types.ts";
 import { utf8Length } from "../wire/event_size.ts";
 import { type Frame, frameMessage, OPEN_STREAM } from "../wire/frames.ts";
-import type { ByteBudget, StreamLimits, TransferLimits } from "./limits.ts";
+import type { Memory, StreamLimits, TransferLimits } from "./limits.ts";
 import { StreamReader } from "./stream_reader.ts";
 import { StreamWriter } from "./stream_writer.ts";
 
@@ -45,7 +45,7 @@ export interface RequestStreamOptions {
   /** The bounds. */
   readonly limits: StreamLimits & TransferLimits;
   /** The memory for what waits to be read, of all peers. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** What the data of a chunk may take in a frame, escaped twice, in bytes. */
   readonly maxChunkBytes: () => number;
   /** Sends a frame; resolves when a relay has it. */
