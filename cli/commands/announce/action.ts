@@ -22,7 +22,7 @@ import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
 import { gatewayKeyFile } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
-import { prepareLocal } from "../inspect/target.ts";
+import { prepareLocal } from "../inspect/local_target.ts";
 import type {
   AnnounceArguments,
   AnnounceDeleteArguments,
