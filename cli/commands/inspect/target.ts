@@ -61,10 +61,17 @@ export interface ConnectedTarget extends Target, AsyncDisposable {
 
 /** Whether options alone name a server beside Nostr. @throws {UsageError} When they contradict each other. */
 export function hasLocalTarget(args: TargetArguments): boolean {
-  const { stdio, http, servers, header = [], childCommand } = args;
+  const { stdio, http, servers, header = [], env, cwd, childCommand } = args;
   if (stdio && http !== undefined) throw new UsageError("--stdio and --http exclude each other");
   if (servers !== undefined && (stdio || http !== undefined)) {
     throw new UsageError("--servers names a server already, without --stdio and --http");
+  }
+  if (!stdio && (env.length > 0 || cwd !== undefined)) {
+    throw new UsageError(
+      servers === undefined
+        ? "--env and --cwd are for the process that --stdio starts"
+        : "--env and --cwd are about one server; with --servers they stand in the file",
+    );
   }
   if (header.length > 0 && http === undefined) throw new UsageError("--header is for --http");
   if (stdio && childCommand.length === 0) {
