@@ -89,6 +89,7 @@ async function publish(
     io,
     passwordFile: args.passwordFile,
     connectTimeoutMs: args.connectTimeoutMs,
+    bunkerTimeoutMs: args.timeoutMs,
   });
   if (key.warning !== undefined) await output.warn(key.warning);
   await using gateway = await openGateway(args, io, {

@@ -18,11 +18,12 @@ export async function knownKey(
   args: AnnounceCommonArguments,
   io: CliIo,
 ): Promise<StoredKey | undefined> {
-  const { keyFile: file, passwordFile, connectTimeoutMs, target } = args;
+  const { keyFile: file, passwordFile, connectTimeoutMs, timeoutMs, target } = args;
   const isNamed = file !== undefined || (io.env.get(KEY_VARIABLE) ?? "") !== "";
   if (!isNamed && target.length === 0) return undefined;
   const defaultFile = () => gatewayKeyFile(target, io.env);
-  return await loadKey({ file, defaultFile, io, passwordFile, connectTimeoutMs });
+  const waits = { connectTimeoutMs, bunkerTimeoutMs: timeoutMs };
+  return await loadKey({ file, defaultFile, io, passwordFile, ...waits });
 }
 
 /** The key that is meant. @throws {UsageError} When nothing says which. */

@@ -97,7 +97,7 @@ export async function prepareTarget(
   // Who mistypes a key learns it within the connect timeout; a relay that takes nothing is blamed first.
   const publishTimeoutMs = Math.min(args.timeoutMs, args.connectTimeoutMs);
   const handshakeTimeoutMs = publishTimeoutMs + 250;
-  const waits = { handshakeTimeoutMs, publishTimeoutMs };
+  const waits = { handshakeTimeoutMs, publishTimeoutMs, bunkerTimeoutMs: args.timeoutMs };
   const route = await prepareRoute({ ...args, server: server ?? "" }, io, waits);
   const nostr = route.open();
   return { label: server ?? "", transport: nostr, nostr, route };
