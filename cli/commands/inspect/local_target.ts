@@ -39,8 +39,8 @@ export async function prepareNamed(
   const { http, stdio, servers, childCommand } = args;
   if (servers !== undefined) {
     const label = server ?? "";
-    const entry = await readHostEntry(servers, label, io);
-    const open = await entryOpener(entry, { cleanEnv: false, io, onStderr: stderrOf(label, io) });
+    const { target } = await readHostEntry(servers, label, io);
+    const open = await entryOpener(target, { cleanEnv: false, io, onStderr: stderrOf(label, io) });
     return { label, transport: open() };
   }
   const words = http === undefined ? childCommand : [http];
@@ -73,7 +73,7 @@ export async function prepareLocal(
 }
 
 /** Shows what a process says on its standard error. */
-function stderrOf(label: string, { stderr }: CliIo): (line: string) => void {
+export function stderrOf(label: string, { stderr }: CliIo): (line: string) => void {
   return (line) => {
     // Nothing is left to tell a failure to when standard error is gone.
     stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
