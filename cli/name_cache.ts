@@ -124,7 +124,9 @@ export class NameCache {
   async add(seen: readonly SeenServer[]): Promise<void> {
     if (seen.length === 0) return;
     try {
-      await this.#makeFolder();
+      const folder = dirname(this.#file);
+      await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+      if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o700);
       // From here to the end, others wait: what they wrote between our reading and our writing would be lost.
       await using _lock = await lockFile(`${this.#file}.lock`, { waitMs: this.#lockWaitMs });
       const servers = new Map(await this.read());
@@ -215,12 +217,6 @@ export class NameCache {
       entries.push(entry);
     }
     return `${head}${entries.join(",")}}}\n`;
-  }
-
-  async #makeFolder(): Promise<void> {
-    const folder = dirname(this.#file);
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o700);
   }
 
   /** Writes the whole file beside the old one and puts it in its place, so that it is never half there. */
