@@ -1,6 +1,6 @@
 /**
  * The engine over WebAssembly: libsecp256k1 as it is compiled in
- * `tiny-secp256k1`, some three to six times as fast as plain JavaScript.
+ * `tiny-secp256k1`, some three to five times as fast as plain JavaScript.
  * Exported as `./crypto/wasm`, apart from `./crypto`, for it weighs 1.2 MB.
  *
  * @module
