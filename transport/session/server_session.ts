@@ -334,7 +334,7 @@ export class ServerSession implements Session {
     // MCP: who is told to cancel does not answer. A server that answers all the same finds nobody to answer to.
     const { answer, stream, eventId } = request;
     const reason = new SessionError("CLOSED", "the request was cancelled");
-    stream?.end(reason);
+    void stream?.abort(reason.message, reason);
     request.watched?.end("cancelled");
     this.#inFlight.delete(request);
     if (answer === undefined) {
