@@ -5,7 +5,7 @@
  * @module
  */
 import type { CryptoEngine } from "./engine.ts";
-import { type NostrEvent, verifyEvent } from "./event.ts";
+import { type NostrEvent, verifyRest } from "./event.ts";
 import { wrapEvent } from "./gift_wrap.ts";
 import { pureEngine } from "./pure_engine.ts";
 import type {
@@ -55,7 +55,7 @@ function answer(task: TaskMessage, engine: CryptoEngine): WorkerMessage {
 }
 
 function perform(task: TaskMessage, engine: CryptoEngine): boolean | NostrEvent {
-  if ("verify" in task) return verifyEvent(task.verify, engine);
+  if ("verify" in task) return verifyRest(task.verify, { checked: task.checked, engine });
   const { wrap, recipient, kind, now } = task;
   return wrapEvent(wrap, recipient, { kind, engine, now: () => now });
 }

@@ -7,7 +7,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "./engine.ts";
-import { type NostrEvent, verifyEvent } from "./event.ts";
+import { type NostrEvent, verifyRest } from "./event.ts";
 import type { EventWorkers, VerifyTask, WrapTask } from "./event_workers.ts";
 import { wrapEvent } from "./gift_wrap.ts";
 import { pureEngine } from "./pure_engine.ts";
@@ -128,11 +128,13 @@ export class CryptoWorkers implements EventWorkers, AsyncDisposable {
     await Promise.all(this.#lines.map((line) => line.started));
   }
 
-  verify(event: NostrEvent, { waiting }: VerifyTask): boolean | Promise<boolean> {
-    const here = () => verifyEvent(event, this.#engine);
+  verify(event: NostrEvent, { waiting, checked }: VerifyTask): boolean | Promise<boolean> {
+    const here = () => verifyRest(event, { checked, engine: this.#engine });
     const line = this.#lineFor(waiting);
     if (line === undefined) return here();
-    return this.#handOver(line, { verify: event }, { here, is: (result) => result === true });
+    // What only the id depends on need not be copied to another thread when that has been checked.
+    const verify = checked === "id" ? { ...event, tags: [], content: "" } : event;
+    return this.#handOver(line, { verify, checked }, { here, is: (result) => result === true });
   }
 
   wrap(inner: NostrEvent, task: WrapTask): NostrEvent | Promise<NostrEvent> {

@@ -52,6 +52,25 @@ for (const makeEngine of [() => pureEngine, loadWasmEngine]) {
   });
 }
 
+Deno.test("CryptoWorkers check of an event what has not been checked, here and in a thread", async () => {
+  await using here = new CryptoWorkers({ count: 0 });
+  await using there = await started({ count: 1 });
+  const event = clientEvent();
+  const forged = { ...event, content: "{}" };
+  const unsigned = { ...event, sig: "0".repeat(128) };
+  for (const workers of [here, there]) {
+    const verify = async (each: typeof event, checked?: "shape" | "id") =>
+      await workers.verify(each, { ...MANY, checked });
+    for (const checked of [undefined, "shape", "id"] as const) {
+      assertEquals(await verify(event, checked), true, checked);
+      assertEquals(await verify(unsigned, checked), false, checked);
+    }
+    assertEquals([await verify(forged), await verify(forged, "shape")], [false, false]);
+    assertEquals(await verify(forged, "id"), true, "whoever says so has checked the id");
+  }
+  assertEquals([here.handedOver, there.handedOver], [0, 9]);
+});
+
 Deno.test("CryptoWorkers start no thread, and hand nothing over, until many events wait", async () => {
   let threads = 0;
   const newWorker = () => {

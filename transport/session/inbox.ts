@@ -8,7 +8,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { hasOwnId, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import { type CheckedPart, hasOwnId, type NostrEvent, verifyRest } from "../../crypto/event.ts";
 import type { EventWorkers } from "../../crypto/event_workers.ts";
 import { decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
@@ -181,7 +181,7 @@ export class Inbox {
     const { signer, limits } = this.#options;
     try {
       if (event.kind === MESSAGE_KIND) {
-        await this.#verify(event);
+        await this.#verify(event, "id");
         return { event, message: parseMessage(event.content), wrapKind: undefined };
       }
       const inner = await decryptWrap(event, signer, { maxPlaintextBytes: limits.maxEventBytes });
@@ -194,7 +194,7 @@ export class Inbox {
         );
         return undefined;
       }
-      await this.#verify(inner);
+      await this.#verify(inner, "shape");
       const wrapKind = event.kind as GiftWrapKind;
       return { event: inner, message: parseMessage(inner.content), wrapKind };
     } catch (error) {
@@ -208,10 +208,10 @@ export class Inbox {
     }
   }
 
-  async #verify(event: NostrEvent): Promise<void> {
+  async #verify(event: NostrEvent, checked: CheckedPart): Promise<void> {
     const { engine, workers } = this.#options;
-    const verdict = workers?.verify(event, { waiting: this.#unverified }) ??
-      verifyEvent(event, engine);
+    const verdict = workers?.verify(event, { waiting: this.#unverified, checked }) ??
+      verifyRest(event, { checked, engine });
     if (typeof verdict === "boolean" ? verdict : await verdict) return;
     throw new EventError("SIGNATURE_INVALID", "the event's signature does not hold");
   }
