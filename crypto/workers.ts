@@ -72,7 +72,7 @@ export interface CryptoWorkersOptions {
  * const engine = await loadWasmEngine();
  * await using workers = new CryptoWorkers({ engine });
  * const signer = PrivateKeySigner.generate({ engine });
- * await using server = await serve(makeMcpServer, { signer, engine, workers, relays });
+ * await using server = await serve(makeMcpServer, { signer, workers, relays });
  * ```
  */
 export class CryptoWorkers implements EventWorkers, AsyncDisposable {

@@ -85,7 +85,10 @@ export interface NostrServer extends AsyncDisposable {
   readonly publicKey: string;
   /** The relays it listens on. */
   readonly pool: RelayPool;
-  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  /**
+   * What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself;
+   * with another one in the signer, both: `"wasm (signer: pure)"`.
+   */
   readonly engine: string;
   /** What became of the announcement; `undefined` for a server that is not announced. */
   readonly announcement: AnnouncementReceipt | undefined;

@@ -44,8 +44,8 @@ class JsonCounter implements Disposable {
 
   constructor(counts: Counts) {
     this.#counts = counts;
-    JSON.parse = this.#counted("parse");
-    JSON.stringify = this.#counted("stringify");
+    JSON.parse = this.#counted("parse", this.#original.parse);
+    JSON.stringify = this.#counted("stringify", this.#original.stringify);
   }
 
   /** Settles when so many events and OKs have come from relays, and what follows from them was done. */
@@ -56,8 +56,8 @@ class JsonCounter implements Disposable {
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
-  #counted<Name extends "parse" | "stringify">(name: Name): JSON[Name] {
-    return new Proxy(this.#original[name], {
+  #counted<F extends (...args: never) => unknown>(name: string, original: F): F {
+    return new Proxy(original, {
       apply: (target, self, args) => {
         const stack = new Error().stack?.split("\n").slice(1) ?? [];
         const caller = stack.find((line) => !line.includes(import.meta.url)) ?? "";
@@ -93,7 +93,7 @@ async function costOfCall(relayCount: number, encryption: "disabled" | "required
   };
   const counts: Counts = new Map();
   const engine = countingEngine(counts);
-  const common = { engine, encryption, ...network } as const;
+  const common = { encryption, ...network } as const; // the engine is the signers'
   const listener = await listen({ signer: PrivateKeySigner.generate({ engine }), ...common });
   const accepting = (async () => {
     for await (const session of listener) {
