@@ -51,7 +51,10 @@ export interface CryptoWorkersOptions {
    * @default {5_000}
    */
   readonly silenceMs?: number;
-  /** Starts a worker, where a bundler has moved the module. Default: from the file beside this one. */
+  /**
+   * Starts a worker, where a bundler has moved the module, or another one does its work. Default: from the
+   * file beside this one, with plain JavaScript for what an engine does not do.
+   */
   readonly newWorker?: () => Worker;
 }
 

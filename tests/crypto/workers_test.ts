@@ -4,10 +4,12 @@ import {
   type CryptoEngine,
   PrivateKeySigner,
   pureEngine,
+  pureSymmetric,
   unwrapEvent,
 } from "../../crypto/mod.ts";
 import { loadWasmEngine } from "../../crypto/wasm_engine.ts";
 import { CryptoWorkers, type CryptoWorkersOptions } from "../../crypto/workers.ts";
+import { serveWorker } from "../../crypto/worker_scope.ts";
 import { CvmError } from "../../errors.ts";
 import { clientEvent, OFF_CURVE, SERVER_KEY } from "./_fixtures.ts";
 
@@ -217,3 +219,30 @@ Deno.test("CryptoWorkers refuse what they can't work with", () => {
     Object.assign(globalThis, { Worker });
   }
 });
+
+/** The scope of a worker, in this thread: keeps what is said. */
+class FakeScope extends EventTarget {
+  readonly said: unknown[] = [];
+
+  postMessage(message: unknown): void {
+    this.said.push(message);
+  }
+
+  hear(data: unknown): void {
+    this.dispatchEvent(new MessageEvent("message", { data }));
+  }
+}
+
+for (const engine of ["pure", "wasm"] as const) {
+  Deno.test(`serveWorker() hashes with what it is given beside the ${engine} engine`, async () => {
+    const scope = new FakeScope();
+    let hashes = 0;
+    const sha256 = (data: Uint8Array) => (hashes++, pureSymmetric.sha256(data));
+    serveWorker(scope, { ...pureSymmetric, sha256 });
+    scope.hear({ engine });
+    while (scope.said.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    scope.hear({ id: 1, verify: clientEvent() });
+    assertEquals(scope.said, [{ ready: true }, { id: 1, result: true }]);
+    assertEquals(hashes, 1);
+  });
+}
