@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NostrEvent } from "./event.ts";
+import type { CheckedPart, NostrEvent } from "./event.ts";
 import type { GiftWrapKind } from "./gift_wrap.ts";
 
 /** The engines that a worker can load by itself. */
@@ -17,7 +17,7 @@ export interface StartMessage {
 
 /** What a worker is to do. */
 export type TaskBody =
-  | { readonly verify: NostrEvent }
+  | { readonly verify: NostrEvent; readonly checked?: CheckedPart }
   | {
     readonly wrap: NostrEvent;
     readonly recipient: string;

@@ -133,10 +133,23 @@ export function isNostrEvent(value: unknown): value is NostrEvent {
  * ```
  */
 export function verifyEvent(event: NostrEvent, engine: CryptoEngine = pureEngine): boolean {
-  if (!isNostrEvent(event)) return false;
-  const hash = hashEvent(event, engine.symmetric);
-  return bytesToHex(hash) === event.id &&
-    engine.verify(hexToBytes(event.sig), hash, hexToBytes(event.pubkey));
+  return verifyRest(event, { engine });
+}
+
+/** What has been found right of an event before it is verified: its shape, or its shape and its id. */
+export type CheckedPart = "shape" | "id";
+
+/** As {@linkcode verifyEvent}, without what has been checked. */
+export function verifyRest(
+  event: NostrEvent,
+  { checked, engine = pureEngine }: {
+    readonly checked?: CheckedPart;
+    readonly engine?: CryptoEngine;
+  },
+): boolean {
+  if (checked === undefined && !isNostrEvent(event)) return false;
+  if (checked !== "id" && !hasOwnId(event, engine)) return false;
+  return engine.verify(hexToBytes(event.sig), hexToBytes(event.id), hexToBytes(event.pubkey));
 }
 
 /** Whether the id of an event, whose shape is known to be right, is that of what it holds. */

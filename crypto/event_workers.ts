@@ -10,6 +10,11 @@ import type { GiftWrapKind } from "./gift_wrap.ts";
 export interface VerifyTask {
   /** How many events wait for their verification, this one included. */
   readonly waiting: number;
+  /**
+   * What has been found right already, and need not be checked once more: its
+   * shape, or with `"id"` its shape and its id. Default: nothing.
+   */
+  readonly checked?: "shape" | "id";
 }
 
 /** How an event is wrapped. */

@@ -6,7 +6,7 @@
  * @module
  */
 import type { CryptoEngine } from "./engine.ts";
-import { isNostrEvent, type NostrEvent, signEventAs, verifyEvent } from "./event.ts";
+import { isNostrEvent, type NostrEvent, signEventAs, verifyRest } from "./event.ts";
 import { openKeyPair } from "./_key_pair.ts";
 import {
   DEFAULT_MAX_PLAINTEXT_BYTES,
@@ -156,13 +156,18 @@ export async function unwrapEvent(
   options: UnwrapOptions = {},
 ): Promise<NostrEvent> {
   const inner = await decryptWrap(wrap, signer, options);
-  checkInner(inner, wrap, options.engine);
+  if (!verifyRest(inner, { checked: "shape", engine: options.engine })) {
+    throw new EventError(
+      "SIGNATURE_INVALID",
+      `The event inside gift wrap ${wrap.id} was not signed by its author`,
+    );
+  }
   return inner;
 }
 
 /**
  * As {@linkcode unwrapEvent}, for callers who look at the inner event before they verify it: what
- * is not wanted costs no verification then.
+ * is not wanted costs no verification then. Of that event the shape has been checked, and no more.
  */
 export async function decryptWrap(
   wrap: NostrEvent,
@@ -174,15 +179,6 @@ export async function decryptWrap(
     throw new EventError("WRAP_INVALID", `An event of kind ${wrap.kind} is no gift wrap`);
   }
   return parse(await open(wrap, signer, maxPlaintextBytes), wrap);
-}
-
-/** @throws {EventError} `SIGNATURE_INVALID` when the event from inside a wrap is not its author's. */
-function checkInner(inner: NostrEvent, wrap: NostrEvent, engine?: CryptoEngine): void {
-  if (verifyEvent(inner, engine)) return;
-  throw new EventError(
-    "SIGNATURE_INVALID",
-    `The event inside gift wrap ${wrap.id} was not signed by its author`,
-  );
 }
 
 async function open(wrap: NostrEvent, signer: Signer, maxPlaintextBytes: number): Promise<string> {

@@ -20,7 +20,7 @@ import { CvmError } from "../errors.ts";
 /** How a {@linkcode PrivateKeySigner} works. */
 export interface PrivateKeySignerOptions {
   /**
-   * What does the arithmetic.
+   * What does the arithmetic, also for the clients and servers that have this signer.
    * @default {pureEngine}
    */
   readonly engine?: CryptoEngine;
@@ -123,6 +123,11 @@ export class PrivateKeySigner implements Signer {
     } finally {
       privateKey.fill(0);
     }
+  }
+
+  /** What does the arithmetic. */
+  get engine(): CryptoEngine {
+    return this.#engine;
   }
 
   /**

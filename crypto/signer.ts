@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { CryptoEngine } from "./engine.ts";
 import type { EventTemplate, NostrEvent } from "./event.ts";
 
 /**
@@ -35,4 +36,6 @@ export interface Signer {
     /** Decrypts base64 from `pubkey`. */
     decrypt(pubkey: string, ciphertext: string): Promise<string>;
   };
+  /** The engine that it has: clients and servers with this signer verify and wrap with it, unless they are given another. */
+  readonly engine?: CryptoEngine;
 }

@@ -7,7 +7,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "./engine.ts";
-import { type NostrEvent, verifyEvent } from "./event.ts";
+import { type NostrEvent, verifyRest } from "./event.ts";
 import type { EventWorkers, VerifyTask, WrapTask } from "./event_workers.ts";
 import { wrapEvent } from "./gift_wrap.ts";
 import { pureEngine } from "./pure_engine.ts";
@@ -57,7 +57,10 @@ export interface CryptoWorkersOptions {
    * @default {5_000}
    */
   readonly silenceMs?: number;
-  /** Starts a worker, where a bundler has moved the module. Default: from the file beside this one. */
+  /**
+   * Starts a worker, where a bundler has moved the module, or another one does its work. Default: from the
+   * file beside this one, with plain JavaScript for what an engine does not do.
+   */
   readonly newWorker?: () => Worker;
 }
 
@@ -78,7 +81,7 @@ export interface CryptoWorkersOptions {
  * const engine = await loadWasmEngine();
  * await using workers = new CryptoWorkers({ engine });
  * const signer = PrivateKeySigner.generate({ engine });
- * await using server = await serve(makeMcpServer, { signer, engine, workers, relays });
+ * await using server = await serve(makeMcpServer, { signer, workers, relays });
  * ```
  */
 export class CryptoWorkers implements EventWorkers, AsyncDisposable {
@@ -139,11 +142,13 @@ export class CryptoWorkers implements EventWorkers, AsyncDisposable {
     await Promise.all(this.#lines.map((line) => line.started));
   }
 
-  verify(event: NostrEvent, { waiting }: VerifyTask): boolean | Promise<boolean> {
-    const here = () => verifyEvent(event, this.#engine);
+  verify(event: NostrEvent, { waiting, checked }: VerifyTask): boolean | Promise<boolean> {
+    const here = () => verifyRest(event, { checked, engine: this.#engine });
     const line = this.#lineFor(waiting);
     if (line === undefined) return here();
-    return this.#handOver(line, { verify: event }, { here, is: (result) => result === true });
+    // What only the id depends on need not be copied to another thread when that has been checked.
+    const verify = checked === "id" ? { ...event, tags: [], content: "" } : event;
+    return this.#handOver(line, { verify, checked }, { here, is: (result) => result === true });
   }
 
   wrap(inner: NostrEvent, task: WrapTask): NostrEvent | Promise<NostrEvent> {

@@ -40,8 +40,9 @@ const CHECK_SUMS = "SHA256SUMS";
 /** `main.ts` loads `app.ts` by a specifier that Deno can't follow. */
 const ENTRIES = ["cli/main.ts", "cli/app.ts"];
 
-/** `crypto/workers.ts` starts it by its URL, beside the chunk that holds it. */
-const WORKER = "_worker.ts";
+/** `cli/crypto/choose_engine.ts` starts it by its URL, which then is beside the chunk that holds it. */
+const WORKER = "cli/crypto/_worker.ts";
+const WORKER_FILE = "_worker.ts";
 
 /** How a failure begins that comes from the network, or the lack of one. */
 export const UNFETCHED = "the runtime base can't be fetched";
@@ -151,8 +152,8 @@ async function bundleInto(
     "bundle",
     "--quiet",
     ...external,
-    `--output=${folder}/${WORKER}`,
-    `crypto/${WORKER}`,
+    `--output=${folder}/${WORKER_FILE}`,
+    WORKER,
   ]);
   if (!worker.success) throw new Error(`The crypto worker can't be bundled: ${worker.message}`);
   const imports = Object.fromEntries(EMBEDDED.map((name) => [name, config.imports[name]]));
@@ -178,7 +179,7 @@ async function compileOne(
     ...PERMISSIONS.map((name) => `--allow-${name}`),
     ...(target === undefined ? [] : [`--target=${TARGETS[target]}`]),
     `--include=${bundle}/app.js`,
-    `--include=${bundle}/${WORKER}`,
+    `--include=${bundle}/${WORKER_FILE}`,
     `--output=${file}`,
     `${bundle}/main.js`,
   ]);

@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { parseServerAddress } from "../crypto/keys.ts";
-import { pureEngine } from "../crypto/pure_engine.ts";
+import { engineBeside, engineNames } from "../crypto/engine_choice.ts";
 import { CvmError, SessionError } from "../errors.ts";
 import { Acquaintance } from "./client/_acquaintance.ts";
 import { Exchange } from "./client/_exchange.ts";
@@ -137,9 +137,12 @@ export class NostrClientTransport implements Transport {
     return this.#acquaintance.announcement;
   }
 
-  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  /**
+   * What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself;
+   * with another one in the signer, both: `"wasm (signer: pure)"`.
+   */
   get engine(): string {
-    return (this.#options.engine ?? pureEngine).name;
+    return engineNames(this.#options);
   }
 
   /** How messages leave now: `"plain"`, or the kind of their gift wrap. */
@@ -157,7 +160,8 @@ export class NostrClientTransport implements Transport {
     if (this.#pool !== undefined || this.#stop.signal.aborted) {
       throw new SessionError("CLOSED", "a transport can be started once; make a new one");
     }
-    const { signer, engine, workers } = this.#options;
+    const { signer, workers } = this.#options;
+    const engine = engineBeside(this.#options);
     try {
       const publicKey = await signer.getPublicKey();
       const pool = this.#pool = await this.#openPool();
@@ -265,7 +269,7 @@ export class NostrClientTransport implements Transport {
   }
 
   async #openPool(): Promise<RelayPool> {
-    const { relays, signer, engine } = this.#options;
+    const { relays, signer } = this.#options;
     if (relays instanceof RelayPool) return relays;
     const poolOptions: RelayPoolOptions = { signer, ...this.#options.pool };
     if (relays !== undefined) return new RelayPool(relays, poolOptions);
@@ -275,7 +279,7 @@ export class NostrClientTransport implements Transport {
       discoveryRelays: this.#options.discoveryRelays,
       fallbackRelays: this.#options.fallbackRelays,
       poolOptions,
-      engine,
+      engine: engineBeside(this.#options),
       signal: this.#stop.signal,
     });
   }
@@ -285,7 +289,7 @@ export class NostrClientTransport implements Transport {
     const heard = Promise.withResolvers<Announcement | undefined>();
     const found = fetchAnnouncement(pool, this.serverPublicKey, {
       signal: this.#stop.signal,
-      engine: this.#options.engine,
+      engine: engineBeside(this.#options),
       onHeard: heard.resolve,
     }).then((announcement) => this.#learn(announcement)).catch((error) => {
       if (!(error instanceof CvmError) && !this.#stop.signal.aborted) throw error;

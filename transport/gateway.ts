@@ -5,7 +5,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { pureEngine } from "../crypto/pure_engine.ts";
+import { engineNames } from "../crypto/engine_choice.ts";
 import { SessionError } from "../errors.ts";
 import type { AnnouncementReceipt } from "./discovery/announcer.ts";
 import { ClientLink } from "./gateway/_client_link.ts";
@@ -132,7 +132,7 @@ export class McpGateway implements AsyncDisposable {
       since: this.#now(),
       restarts: 0,
       sessions: 0,
-      engine: (options.engine ?? pureEngine).name,
+      engine: engineNames(options),
     });
     this.#shared = new SharedUpstream({
       open: options.upstream,

@@ -9,6 +9,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { engineBeside } from "../crypto/engine_choice.ts";
 import { SessionError } from "../errors.ts";
 import {
   type AnnouncementReceipt,
@@ -85,7 +86,10 @@ export interface NostrServer extends AsyncDisposable {
   readonly publicKey: string;
   /** The relays it listens on. */
   readonly pool: RelayPool;
-  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  /**
+   * What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself;
+   * with another one in the signer, both: `"wasm (signer: pure)"`.
+   */
   readonly engine: string;
   /** What became of the announcement; `undefined` for a server that is not announced. */
   readonly announcement: AnnouncementReceipt | undefined;
@@ -191,7 +195,7 @@ export async function runServer(
     poolOptions: options.pool,
     serverTags: listener.serverTags,
     decorateResult,
-    engine: options.engine,
+    engine: engineBeside(options),
     now: options.now,
   });
   try {

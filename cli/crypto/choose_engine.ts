@@ -63,7 +63,7 @@ function withWorkers(chosen: ChosenEngine, count: number | undefined): ChosenEng
     }
     return chosen;
   }
-  const workers = new CryptoWorkers({ engine, count });
+  const workers = new CryptoWorkers({ engine, count, newWorker: startWorker });
   return {
     engine,
     workers,
@@ -72,6 +72,11 @@ function withWorkers(chosen: ChosenEngine, count: number | undefined): ChosenEng
       chosen[Symbol.dispose]();
     },
   };
+}
+
+/** A worker that has `node:crypto`, too. `scripts/compile.ts` knows its module. */
+function startWorker(): Worker {
+  return new Worker(new URL("./_worker.ts", import.meta.url), { type: "module" });
 }
 
 async function engineByName(name: string): Promise<ChosenEngine> {

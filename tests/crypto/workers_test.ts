@@ -4,10 +4,12 @@ import {
   type CryptoEngine,
   PrivateKeySigner,
   pureEngine,
+  pureSymmetric,
   unwrapEvent,
 } from "../../crypto/mod.ts";
 import { loadWasmEngine } from "../../crypto/wasm_engine.ts";
 import { CryptoWorkers, type CryptoWorkersOptions } from "../../crypto/workers.ts";
+import { serveWorker } from "../../crypto/worker_scope.ts";
 import { CvmError } from "../../errors.ts";
 import { clientEvent, OFF_CURVE, SERVER_KEY } from "./_fixtures.ts";
 
@@ -51,6 +53,25 @@ for (const makeEngine of [() => pureEngine, loadWasmEngine]) {
     assertEquals([workers.size, workers.handedOver], [2, 5]);
   });
 }
+
+Deno.test("CryptoWorkers check of an event what has not been checked, here and in a thread", async () => {
+  await using here = new CryptoWorkers({ count: 0 });
+  await using there = await started({ count: 1 });
+  const event = clientEvent();
+  const forged = { ...event, content: "{}" };
+  const unsigned = { ...event, sig: "0".repeat(128) };
+  for (const workers of [here, there]) {
+    const verify = async (each: typeof event, checked?: "shape" | "id") =>
+      await workers.verify(each, { ...MANY, checked });
+    for (const checked of [undefined, "shape", "id"] as const) {
+      assertEquals(await verify(event, checked), true, checked);
+      assertEquals(await verify(unsigned, checked), false, checked);
+    }
+    assertEquals([await verify(forged), await verify(forged, "shape")], [false, false]);
+    assertEquals(await verify(forged, "id"), true, "whoever says so has checked the id");
+  }
+  assertEquals([here.handedOver, there.handedOver], [0, 9]);
+});
 
 Deno.test("CryptoWorkers start no thread, and hand nothing over, until many events wait", async () => {
   let threads = 0;
@@ -225,3 +246,30 @@ Deno.test("CryptoWorkers refuse what they can't work with", () => {
     Object.assign(globalThis, { Worker });
   }
 });
+
+/** The scope of a worker, in this thread: keeps what is said. */
+class FakeScope extends EventTarget {
+  readonly said: unknown[] = [];
+
+  postMessage(message: unknown): void {
+    this.said.push(message);
+  }
+
+  hear(data: unknown): void {
+    this.dispatchEvent(new MessageEvent("message", { data }));
+  }
+}
+
+for (const engine of ["pure", "wasm"] as const) {
+  Deno.test(`serveWorker() hashes with what it is given beside the ${engine} engine`, async () => {
+    const scope = new FakeScope();
+    let hashes = 0;
+    const sha256 = (data: Uint8Array) => (hashes++, pureSymmetric.sha256(data));
+    serveWorker(scope, { ...pureSymmetric, sha256 });
+    scope.hear({ engine });
+    while (scope.said.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    scope.hear({ id: 1, verify: clientEvent() });
+    assertEquals(scope.said, [{ ready: true }, { id: 1, result: true }]);
+    assertEquals(hashes, 1);
+  });
+}

@@ -50,6 +50,10 @@ Deno.test("compile() makes one executable for this machine, and no check sums", 
     ["other-deno", "compile"],
   ]);
   assert(
+    runs[1]?.includes("cli/crypto/_worker.ts"),
+    "the crypto worker is that of the command line",
+  );
+  assert(
     runs[2]?.some((arg) => /^--include=.*_worker\.ts$/.test(arg)),
     "the crypto worker is in it",
   );

@@ -48,7 +48,7 @@ export interface NostrClientTransportOptions extends Features {
   readonly handshakeTimeoutMs?: number;
   /** The bounds that differ from the defaults. */
   readonly limits?: Partial<SessionLimits>;
-  /** The engine that verifies and wraps. Default: the pure one. */
+  /** The engine that verifies and wraps. Default: the signer's, else the pure one. */
   readonly engine?: CryptoEngine;
   /** Verify and wrap in other threads, when many events wait: `CryptoWorkers` of `./crypto/workers`. They stay open. */
   readonly workers?: EventWorkers;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import { parsePublicKey } from "../../crypto/keys.ts";
 import { EventError } from "../../errors.ts";
@@ -79,7 +80,9 @@ export async function publishNote(
   options: SignedPublishOptions,
 ): Promise<EventReceipt> {
   const { text, replyTo } = note;
-  const thread = replyTo === undefined ? [] : replyTags(replyTo, relayHint(pool)[0] ?? "");
+  const thread = replyTo === undefined
+    ? []
+    : replyTags(replyTo, relayHint(pool)[0] ?? "", options.signer.engine);
   const notified = new Set([
     ...mentionedKeys(text),
     ...(replyTo === undefined ? [] : [replyTo.pubkey, ...tagValues(replyTo.tags, "p")]),
@@ -141,11 +144,11 @@ export async function listNotes(
 }
 
 /** The thread tags of a reply: marked, from the root to the parent (NIP-10). */
-function replyTags(parent: NostrEvent, hint: string): Tags {
+function replyTags(parent: NostrEvent, hint: string, engine?: CryptoEngine): Tags {
   if (parent.kind !== NOTE_KIND) {
     throw new TypeError(`a note replies to notes (kind ${NOTE_KIND}), not to kind ${parent.kind}`);
   }
-  if (!verifyEvent(parent)) {
+  if (!verifyEvent(parent, engine)) {
     throw new EventError("SIGNATURE_INVALID", `the note ${parent.id} is not its author's`);
   }
   const marked = (marker: string) => ["e", parent.id, hint, marker, parent.pubkey];

@@ -112,9 +112,10 @@ export async function publishProfile(
   checkProfile(profile);
   let existing: NostrEvent | undefined;
   if (merge) {
-    const author = await options.signer.getPublicKey();
-    const { signal } = options;
-    existing = newestGenuine(await pool.query([profileFilter(author)], { signal }));
+    const { signer, signal } = options;
+    const author = await signer.getPublicKey();
+    const found = await pool.query([profileFilter(author)], { signal });
+    existing = newestGenuine(found, signer.engine);
   }
   return await publishDraft(pool, profileDraft(profile, existing), publishing);
 }

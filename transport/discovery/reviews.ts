@@ -109,7 +109,7 @@ export async function publishReview(
 ): Promise<EventReceipt> {
   const server = parsePublicKey(review.server);
   const text = checkText(review.text);
-  const announcementId = await findAnnouncement(pool, review, server, options.signal);
+  const announcementId = await findAnnouncement(pool, review, server, options);
   const hint = relayHint(pool);
   const tags = [...rootTags(server, hint), ...serverTags(server, hint, announcementId)];
   return await publishDraft(pool, commentDraft(text, tags), options);
@@ -158,7 +158,7 @@ export async function replyToReview(
   if (server === undefined) {
     throw new EventError("EVENT_INVALID", "what is replied to is not a comment on a server");
   }
-  if (!verifyEvent(parent)) {
+  if (!verifyEvent(parent, options.signer.engine)) {
     throw new EventError("SIGNATURE_INVALID", `the comment ${parent.id} is not its author's`);
   }
   const hint = relayHint(pool);
@@ -231,11 +231,11 @@ async function findAnnouncement(
   pool: RelayPool,
   { announcement }: ReviewDraft,
   server: string,
-  signal: AbortSignal | undefined,
+  { signer, signal }: SignedPublishOptions,
 ): Promise<string | undefined> {
   if (announcement === false) return undefined;
   if (announcement === undefined) {
-    return (await fetchAnnouncement(pool, server, { signal }))?.event.id;
+    return (await fetchAnnouncement(pool, server, { signal, engine: signer.engine }))?.event.id;
   }
   const { kind, pubkey, id } = announcement;
   if (kind === SERVER_ANNOUNCEMENT_KIND && pubkey === server) return id;

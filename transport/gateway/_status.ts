@@ -24,7 +24,10 @@ export interface GatewayStatus {
   readonly restarts: number;
   /** How many clients have a session. */
   readonly sessions: number;
-  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  /**
+   * What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself;
+   * with another one in the signer, both: `"wasm (signer: pure)"`.
+   */
   readonly engine: string;
 }
 

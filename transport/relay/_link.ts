@@ -47,6 +47,8 @@ export interface RelayLink {
   readonly bufferedBytes: number;
   /** Sends a frame; nothing when the connection is not open. */
   send(frame: readonly unknown[]): void;
+  /** Sends a frame that is a text already; nothing when the connection is not open. */
+  sendText(text: string): void;
   /** Sends a REQ under an id that was never used on this connection. */
   request(filters: readonly Filter[], sink: RequestSink): string;
   /** Ends a REQ; nothing when it has ended. */

@@ -5,6 +5,7 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import { RelayError, type RelayFailure } from "../../errors.ts";
+import { EventFrame } from "./_event_frame.ts";
 import type { Publish, PublishOutcome } from "./_publish.ts";
 import { Timer } from "./_timer.ts";
 import type { RelayConnection } from "./connection.ts";
@@ -53,8 +54,9 @@ export class Publication {
     this.#options = options;
     this.#timer.set(options.timeoutMs, () => this.#expire());
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    const frame = new EventFrame(event);
     for (const connection of options.connections) {
-      const publish = connection.publish(event, (outcome) => this.#onDone(connection, outcome));
+      const publish = connection.publish(frame, (outcome) => this.#onDone(connection, outcome));
       this.#pending.set(connection, publish);
     }
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { NostrEvent } from "../../crypto/event.ts";
+import type { EventFrame } from "./_event_frame.ts";
 import type { LinkMember, RelayLink } from "./_link.ts";
 import { Timer } from "./_timer.ts";
 import type { Backoff } from "./backoff.ts";
@@ -21,6 +22,7 @@ export type PublishOutcome = { readonly reason?: string };
 export class Publish implements LinkMember {
   /** The event. */
   readonly event: NostrEvent;
+  readonly #frame: EventFrame;
   readonly #link: RelayLink;
   readonly #onDone: (outcome: PublishOutcome) => void;
   readonly #timer = new Timer();
@@ -33,12 +35,13 @@ export class Publish implements LinkMember {
 
   /**
    * @param link The relay's connection.
-   * @param event The event.
+   * @param frame The event, in its frame.
    * @param onDone Told once how it ended; not when it was cancelled.
    */
-  constructor(link: RelayLink, event: NostrEvent, onDone: (outcome: PublishOutcome) => void) {
+  constructor(link: RelayLink, frame: EventFrame, onDone: (outcome: PublishOutcome) => void) {
     this.#link = link;
-    this.event = event;
+    this.event = frame.event;
+    this.#frame = frame;
     this.#onDone = onDone;
     this.#backoff = link.settings.newBackoff();
     this.#noticesBefore = link.noticeCount;
@@ -68,7 +71,7 @@ export class Publish implements LinkMember {
       return;
     }
     this.#state = "sent";
-    this.#link.send(["EVENT", this.event]);
+    this.#link.sendText(this.#frame.text);
   }
 
   /** The relay's answer. */

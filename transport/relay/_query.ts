@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getEventId, isNostrEvent, type NostrEvent } from "../../crypto/event.ts";
+import { hasOwnId, isNostrEvent, type NostrEvent } from "../../crypto/event.ts";
 import type { LinkMember, RelayLink, RequestSink } from "./_link.ts";
 import { type Filter, matchFilter } from "./filter.ts";
 
@@ -74,8 +74,10 @@ export class Query implements LinkMember, RequestSink {
     if (++this.#events > this.#maxEvents || this.#characters > MAX_CHARACTERS) {
       return this.#finish("the relay sent more than a query may return");
     }
+    const { signer } = this.#link.settings;
     const fits = isNostrEvent(value) &&
-      this.#filters.some((filter) => matchFilter(filter, value)) && getEventId(value) === value.id;
+      this.#filters.some((filter) => matchFilter(filter, value)) &&
+      hasOwnId(value, signer?.engine);
     if (fits) this.#handlers.onEvent(value);
     else this.#link.drop();
   }

@@ -4,9 +4,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { NostrEvent } from "../../crypto/event.ts";
 import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND, MESSAGE_KIND } from "../wire/kinds.ts";
 import { Authenticator, type AuthOutcome } from "./_auth.ts";
+import type { EventFrame } from "./_event_frame.ts";
 import { readFrame, type RelayMessage } from "./_frame.ts";
 import { InfoFetcher } from "./_info.ts";
 import { RelayLine } from "./_line.ts";
@@ -189,14 +189,14 @@ export class RelayConnection implements RelayLink {
 
   /**
    * Publishes as soon as the relay is ready, until it has answered or the publish is cancelled.
-   * @param event The event.
+   * @param frame The event, in its frame.
    * @param onDone Told how it ended.
    * @returns The publish.
    */
-  publish(event: NostrEvent, onDone: (outcome: PublishOutcome) => void): Publish {
-    const publish = new Publish(this, event, (outcome) => {
+  publish(frame: EventFrame, onDone: (outcome: PublishOutcome) => void): Publish {
+    const publish = new Publish(this, frame, (outcome) => {
       this.#publishes.delete(publish);
-      if (CARRIERS.includes(event.kind)) this.#noteAnswer(outcome);
+      if (CARRIERS.includes(frame.event.kind)) this.#noteAnswer(outcome);
       onDone(outcome);
     });
     this.#publishes.add(publish);
@@ -241,7 +241,12 @@ export class RelayConnection implements RelayLink {
 
   /** Sends a frame; nothing when the connection is not open. */
   send(frame: readonly unknown[]): void {
-    if (this.isOpen) this.#line.send(JSON.stringify(frame));
+    if (this.isOpen) this.sendText(JSON.stringify(frame));
+  }
+
+  /** Sends a frame that is a text already; nothing when the connection is not open. */
+  sendText(text: string): void {
+    this.#line.send(text);
   }
 
   /** Sends a REQ. Its id is new: some relays keep the old filters of an id that comes again. */

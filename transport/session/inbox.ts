@@ -8,7 +8,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { hasOwnId, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import { type CheckedPart, hasOwnId, type NostrEvent, verifyRest } from "../../crypto/event.ts";
 import type { EventWorkers } from "../../crypto/event_workers.ts";
 import { decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
@@ -26,6 +26,9 @@ const logger = getLogger(["cvm", "transport"]);
 
 /** Events that are remembered to drop second deliveries before any cryptography. */
 const MAX_DELIVERED = 8192;
+/** What an event takes beside its texts, and a tag or an item of one beside its own, in bytes. */
+const EVENT_WEIGHT = 512;
+const TAG_WEIGHT = 16;
 /** Ids of stored events that were passed over, with their relays. */
 const MAX_SKIPPED_IDS = 8192;
 
@@ -39,9 +42,14 @@ export interface Inbound {
   readonly wrapKind: GiftWrapKind | undefined;
 }
 
-/** What keeping a message takes, in bytes, as far as its sender decides it. */
+/** What keeping a message takes, in bytes, as far as its sender decides it: nothing is serialized for it. */
 export function weighInbound({ event }: Inbound): number {
-  return JSON.stringify(event).length;
+  let bytes = EVENT_WEIGHT + event.content.length;
+  for (const tag of event.tags) {
+    bytes += TAG_WEIGHT;
+    for (const item of tag) bytes += TAG_WEIGHT + item.length;
+  }
+  return bytes;
 }
 
 /** Options of an {@linkcode Inbox}. */
@@ -191,7 +199,7 @@ export class Inbox {
     const { signer, limits } = this.#options;
     try {
       if (event.kind === MESSAGE_KIND) {
-        await this.#verify(event);
+        await this.#verify(event, "id");
         return { event, message: parseMessage(event.content), wrapKind: undefined };
       }
       const inner = await decryptWrap(event, signer, { maxPlaintextBytes: limits.maxEventBytes });
@@ -204,7 +212,7 @@ export class Inbox {
         );
         return undefined;
       }
-      await this.#verify(inner);
+      await this.#verify(inner, "shape");
       const wrapKind = event.kind as GiftWrapKind;
       return { event: inner, message: parseMessage(inner.content), wrapKind };
     } catch (error) {
@@ -218,10 +226,10 @@ export class Inbox {
     }
   }
 
-  async #verify(event: NostrEvent): Promise<void> {
+  async #verify(event: NostrEvent, checked: CheckedPart): Promise<void> {
     const { engine, workers } = this.#options;
-    const verdict = workers?.verify(event, { waiting: this.#unverified }) ??
-      verifyEvent(event, engine);
+    const verdict = workers?.verify(event, { waiting: this.#unverified, checked }) ??
+      verifyRest(event, { checked, engine });
     if (typeof verdict === "boolean" ? verdict : await verdict) return;
     throw new EventError("SIGNATURE_INVALID", "the event's signature does not hold");
   }

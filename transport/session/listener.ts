@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { EventWorkers } from "../../crypto/event_workers.ts";
-import { pureEngine } from "../../crypto/pure_engine.ts";
+import { engineBeside, engineNames } from "../../crypto/engine_choice.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
@@ -95,7 +95,7 @@ export interface ListenOptions extends Features {
   readonly replayMemory?: ReplayMemory;
   /** Adds to results before they are sent, and tags to the events that carry them. */
   readonly decorateResult?: ResultDecorator;
-  /** The engine that verifies and wraps. Default: the pure one. */
+  /** The engine that verifies and wraps. Default: the signer's, else the pure one. */
   readonly engine?: CryptoEngine;
   /** Verify and wrap in other threads, when many events wait: `CryptoWorkers` of `./crypto/workers`. They stay open. */
   readonly workers?: EventWorkers;
@@ -111,7 +111,10 @@ export interface Listener extends AsyncIterable<Session>, AsyncDisposable {
   readonly publicKey: string;
   /** The relays it listens on. */
   readonly pool: RelayPool;
-  /** What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself. */
+  /**
+   * What does the cryptography: `"pure"`, `"wasm"`, `"native"`, or how another engine calls itself;
+   * with another one in the signer, both: `"wasm (signer: pure)"`.
+   */
   readonly engine: string;
   /** What it says of itself: name and the like, support flags, further tags. */
   readonly serverTags: Tags;
@@ -225,8 +228,9 @@ class RelayListener implements Listener {
       ...featureTags(options),
       ...(options.oversizedTransfer === false ? [] : [[SUPPORT_TRANSFER_TOKEN]]),
     ];
-    const { signer, engine = pureEngine, workers } = options;
-    this.engine = engine.name;
+    const { signer, workers } = options;
+    this.engine = engineNames(options);
+    const engine = engineBeside(options);
     const common = { pool, signer, engine, workers, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
     this.#keptAnswers = new KeptAnswers({

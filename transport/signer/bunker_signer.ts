@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CryptoEngine } from "../../crypto/engine.ts";
 import {
   type EventTemplate,
   isNostrEvent,
@@ -26,7 +27,7 @@ export interface BunkerSignerOptions {
   /**
    * The key by which the bunker knows this application; not the key that signs. Keep it, and the
    * bunker's owner is asked once only. It needs `nip44`.
-   * @default {PrivateKeySigner.generate()}
+   * @default {PrivateKeySigner.generate({ engine })}
    */
   readonly clientSigner?: Signer;
   /**
@@ -57,6 +58,11 @@ export interface BunkerSignerOptions {
    * @default {() => {}}
    */
   readonly onAuthUrl?: (url: string) => void;
+  /**
+   * What checks that the bunker has signed, also for the clients and servers that have this signer.
+   * Default: that of `clientSigner`.
+   */
+  readonly engine?: CryptoEngine;
   /** How to connect to the bunker's relays. */
   readonly pool?: RelayPoolOptions;
   /** Gives up connecting. */
@@ -86,11 +92,14 @@ export class BunkerSigner implements Signer, AsyncDisposable {
   readonly pubkey: string;
   /** NIP-44 encryption to and from another public key. */
   readonly nip44: NonNullable<Signer["nip44"]>;
+  /** What checks that the bunker has signed. */
+  readonly engine?: CryptoEngine;
   readonly #line: BunkerLine;
 
-  private constructor(line: BunkerLine, pubkey: string) {
+  private constructor(line: BunkerLine, pubkey: string, engine?: CryptoEngine) {
     this.#line = line;
     this.pubkey = pubkey;
+    this.engine = engine;
     this.nip44 = Object.freeze({
       encrypt: (peer: string, plaintext: string) => line.ask("nip44_encrypt", [peer, plaintext]),
       decrypt: (peer: string, ciphertext: string) => line.ask("nip44_decrypt", [peer, ciphertext]),
@@ -113,7 +122,9 @@ export class BunkerSigner implements Signer, AsyncDisposable {
     address: string | BunkerAddress,
     options: BunkerSignerOptions = {},
   ): Promise<BunkerSigner> {
-    const { clientSigner = PrivateKeySigner.generate(), signal } = options;
+    const { clientSigner = PrivateKeySigner.generate({ engine: options.engine }), signal } =
+      options;
+    const { engine = clientSigner.engine } = options;
     signal?.throwIfAborted();
     const bunker = typeof address === "string" ? parseBunkerAddress(address) : address;
     const line = new BunkerLine({
@@ -131,7 +142,7 @@ export class BunkerSigner implements Signer, AsyncDisposable {
     signal?.addEventListener("abort", giveUp, { once: true });
     try {
       await line.ready(signal);
-      return new BunkerSigner(line, await enter(line, bunker, options));
+      return new BunkerSigner(line, await enter(line, bunker, options), engine);
     } catch (error) {
       await line.close();
       signal?.throwIfAborted();
@@ -166,7 +177,7 @@ export class BunkerSigner implements Signer, AsyncDisposable {
     const isSame = isNostrEvent(signed) && signed.pubkey === this.pubkey &&
       signed.kind === kind && signed.created_at === created_at && signed.content === content &&
       JSON.stringify(signed.tags) === JSON.stringify(tags);
-    if (!isSame || !verifyEvent(signed)) {
+    if (!isSame || !verifyEvent(signed, this.engine)) {
       throw new EventError(
         "SIGNATURE_INVALID",
         `${this.#line.name} answered with something else than the event that it was to sign`,

@@ -18,8 +18,11 @@ export function randomSalt(): string {
 export class UniqueEvents {
   readonly #salt: string | undefined;
   #second = 0;
-  /** How often a content was sent, by kind and tags. Contents are keys themselves: to escape a large one takes long. */
-  readonly #made = new Map<string, Map<string, number>>();
+  /**
+   * By content: what was sent with it or, when that were several events, how often with which kind
+   * and tags. Contents are keys themselves: to escape a large one takes long.
+   */
+  readonly #made = new Map<string, EventTemplate | Map<string, number>>();
 
   /** With a salt, every event carries it; without one, only those do that would equal another. */
   constructor(salt?: string) {
@@ -44,12 +47,21 @@ export class UniqueEvents {
   }
 
   /** How many equal events there were in this second. */
-  #count({ kind, tags, content }: EventTemplate): number {
-    const key = JSON.stringify([kind, tags]);
-    let contents = this.#made.get(key);
-    if (contents === undefined) this.#made.set(key, contents = new Map());
-    const copies = contents.get(content) ?? 0;
-    contents.set(content, copies + 1);
+  #count(template: EventTemplate): number {
+    const { content } = template;
+    const made = this.#made.get(content);
+    if (made === undefined) {
+      this.#made.set(content, template); // most contents come once: nothing is serialized for them
+      return 0;
+    }
+    const counts = made instanceof Map ? made : new Map([[keyOf(made), 1]]);
+    const key = keyOf(template);
+    const copies = counts.get(key) ?? 0;
+    this.#made.set(content, counts.set(key, copies + 1));
     return copies;
   }
+}
+
+function keyOf({ kind, tags }: EventTemplate): string {
+  return JSON.stringify([kind, tags]);
 }

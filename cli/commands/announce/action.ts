@@ -57,7 +57,7 @@ async function preview(
 ): Promise<void> {
   const found = await readEntry(args, io);
   const known = await knownKey(args, io, found);
-  const signer = known?.signer ?? PrivateKeySigner.generate();
+  const signer = known?.signer ?? PrivateKeySigner.generate({ engine: io.engine });
   if (known === undefined) {
     await output.warn("there is no key yet; a new one stands in for it");
   }
@@ -173,7 +173,7 @@ async function remove(args: AnnounceDeleteArguments, io: CliIo, output: Output):
   const kinds = [...ANNOUNCEMENT_KINDS, RELAY_LIST_KIND, ...(args.profile ? [PROFILE_KIND] : [])];
   const { signal } = io;
   const found = (await pool.query([{ kinds, authors: [signer.pubkey] }], { signal }))
-    .filter((event) => verifyEvent(event));
+    .filter((event) => verifyEvent(event, io.engine));
   if (found.length === 0) {
     await output.note(`nothing is announced by ${formatNpub(signer.pubkey)}`);
     return await output.result({ deleted: [], accepted: [], refused: [] }, () => "");

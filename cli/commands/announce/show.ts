@@ -48,7 +48,7 @@ export async function showAnnouncement(
       const event = events.find((one) => one.kind === kind);
       return event === undefined ? [] : [{ url, event }];
     });
-    const event = newestGenuine(held.map((one) => one.event));
+    const event = newestGenuine(held.map((one) => one.event), io.engine);
     if (event === undefined) return [];
     const has = (isNewest: boolean) =>
       held.filter((one) => (one.event.id === event.id) === isNewest).map(({ url }) => url);
@@ -90,7 +90,7 @@ async function askOne(
   try {
     const found = await pool.query([{ kinds, authors: [author] }], { signal: io.signal });
     const events = kinds.flatMap((kind) =>
-      newestGenuine(found.filter((event) => event.kind === kind)) ?? []
+      newestGenuine(found.filter((event) => event.kind === kind), io.engine) ?? []
     );
     return { url, events };
   } catch (error) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pureEngine } from "../../../crypto/pure_engine.ts";
+import { engineNames } from "../../../crypto/engine_choice.ts";
 import { CvmError, InputError, UpstreamError } from "../../../errors.ts";
 import {
   combineUpstreams,
@@ -68,7 +68,7 @@ export class GatewayUnit {
   constructor(plan: GatewayPlan, options: GatewayUnitOptions) {
     this.plan = plan;
     this.#options = options;
-    const engine = (options.gateway.engine ?? pureEngine).name;
+    const engine = engineNames({ ...options.gateway, signer: plan.key.signer });
     this.#status = { state: "starting", since: Date.now(), restarts: 0, sessions: 0, engine };
     const { upstream } = plan;
     if (typeof upstream !== "function") this.#members = new Members(Object.keys(upstream));

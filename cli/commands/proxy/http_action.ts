@@ -72,10 +72,13 @@ class HttpClients {
 
   /** Connects a client to the server; what it sends meanwhile waits. */
   add(session: HttpSession): void {
-    const signer = this.#takeKey(session) ? this.#route.key.signer : PrivateKeySigner.generate();
+    const { signer: kept } = this.#route.key;
+    const signer = this.#takeKey(session)
+      ? kept
+      : PrivateKeySigner.generate({ engine: kept.engine });
     const proxy = new McpProxy({ host: session, client: this.#route.open(signer) });
     this.#proxies.add(proxy);
-    if (signer !== this.#route.key.signer) {
+    if (signer !== kept) {
       const npub = formatNpub(signer.pubkey);
       this.#note(
         `cvm: one more client, with a key of its own while the kept one is in use: ${npub}`,

@@ -1,7 +1,9 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { chooseEngine } from "../../../cli/crypto/choose_engine.ts";
 import { nodeSymmetric, openNativeEngine } from "../../../cli/crypto/mod.ts";
+import { CryptoWorkers } from "../../../crypto/workers.ts";
 import { CvmError } from "../../../errors.ts";
+import { clientEvent } from "../../crypto/_fixtures.ts";
 import { TestIo } from "../helpers.ts";
 
 /** The engine that is chosen with this in `CVM_ENGINE`. */
@@ -51,6 +53,20 @@ Deno.test("chooseEngine() has workers beside an engine that gains by them, as ma
   const error = await assertRejects(() => chooseEngine(env), CvmError, "many");
   assertEquals(error.code, "CONFIG_INVALID");
 });
+
+for (const name of ["wasm", "pure"]) {
+  Deno.test(`the workers of the command line verify and refuse with ${name}`, async () => {
+    const { env } = new TestIo({ env: { CVM_ENGINE: name, CVM_WORKERS: "1" } });
+    using chosen = await chooseEngine(env);
+    const { workers } = chosen;
+    assert(workers instanceof CryptoWorkers);
+    await workers.ready();
+    const event = clientEvent();
+    assertEquals(await workers.verify(event, { waiting: 100 }), true);
+    assertEquals(await workers.verify({ ...event, content: "" }, { waiting: 100 }), false);
+    assertEquals([workers.size, workers.handedOver], [1, 2]);
+  });
+}
 
 Deno.test("chooseEngine() refuses a name that is none", async () => {
   const error = await assertRejects(() => chosenWith("fastest"), CvmError, "fastest");

@@ -3,7 +3,6 @@ import {
   type EventWorkers,
   type NostrEvent,
   PrivateKeySigner,
-  pureEngine,
   verifyEvent,
   wrapEvent,
 } from "../../../crypto/mod.ts";
@@ -210,19 +209,3 @@ Deno.test("a forged event is refused by workers, too", async () => {
   assertEquals(await workers.verify(forged, { waiting: 9 }), false);
   assertEquals(workers.handedOver, 1);
 });
-
-Deno.test("client and server say which engine is at work", async () => {
-  await using pair = await openPair({ verify: (event) => verifyEvent(event), wrap: wrapHere });
-  assertEquals([pair.listener.engine, pair.transport.engine], ["pure", "pure"]);
-  const transport = new NostrClientTransport({
-    signer: PrivateKeySigner.generate(),
-    server: pair.listener.publicKey,
-    engine: { ...pureEngine, name: "mine" },
-  });
-  assertEquals(transport.engine, "mine");
-  await transport.close();
-});
-
-function wrapHere(inner: NostrEvent, { recipient, kind }: Parameters<EventWorkers["wrap"]>[1]) {
-  return wrapEvent(inner, recipient, { kind });
-}

@@ -30,3 +30,22 @@ Deno.test("UniqueEvents.stamp() leaves an event alone that is the first of its s
     false,
   );
 });
+
+Deno.test("UniqueEvents.stamp() tells events of one content apart by kind and tags", () => {
+  const unique = new UniqueEvents();
+  const event = (kind: number, to: string) => ({
+    kind,
+    created_at: 1,
+    tags: [["p", to]],
+    content: "",
+  });
+  const salts = [
+    event(25910, "a"),
+    event(25910, "b"),
+    event(1, "a"),
+    event(25910, "a"),
+    event(25910, "b"),
+    event(25910, "a"),
+  ].map((template) => unique.stamp(template).tags[1]?.[1]);
+  assertEquals(salts, [undefined, undefined, undefined, "1", "1", "2"]);
+});
