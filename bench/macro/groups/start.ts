@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { openWebSocket } from "../../../cli/websocket.ts";
 import { formatNprofile, formatNpub, PrivateKeySigner } from "../../../crypto/mod.ts";
 import { serve } from "../../../transport/server.ts";
 import { Comparison } from "../comparison.ts";
@@ -47,6 +48,7 @@ executable is measured where \`deno task compile\` has made it. In brackets: how
     await using server = await serve(() => makeServer(open), {
       signer,
       relays: [relay.url],
+      pool: { webSocket: openWebSocket },
       announce: true,
     });
     const place = { relay: relay.url, publicKey: server.publicKey };
