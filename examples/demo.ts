@@ -167,7 +167,6 @@ try {
     "--allow-read",
     "--allow-write",
     "--allow-env",
-    "--allow-sys",
   ];
   const host = new Client({ name: "cvm-demo-host", version: "1.0.0" });
   const proxy = new StdioClientTransport({

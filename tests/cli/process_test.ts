@@ -18,7 +18,6 @@ const PROGRAM = [
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys",
   "--allow-run",
   MAIN,
 ] as const;

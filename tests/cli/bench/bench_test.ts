@@ -146,7 +146,7 @@ Deno.test("cvm bench as a program", async () => {
   await using relay = await serveRelay();
   await using folder = await temporaryFolder();
   const main = new URL("../../../cli/main.ts", import.meta.url).pathname;
-  const permissions = ["net", "read", "write", "env", "sys"].map((name) => `--allow-${name}`);
+  const permissions = ["net", "read", "write", "env"].map((name) => `--allow-${name}`);
   const words = ["bench", "--relay", relay.url, "--calls", "1", "--format", "jsonl"];
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", ...permissions, main, ...words],
