@@ -36,8 +36,9 @@ interface WsSocket extends WebSocketLike {
 
 const WsSocket: new (url: string, options: WsOptions) => WsSocket = WebSocket;
 
-/** Opens a WebSocket that sends each message at once, through the proxy of our environment where there is one. */
-export const openWebSocket: WebSocketFactory = (url) => open(url, Deno.env);
+/** Opens a WebSocket that sends each message at once, through the proxy of our environment where there is one. Runs on Node.js, too. */
+export const openWebSocket: WebSocketFactory = (url) =>
+  open(url, { get: (name) => process.env[name] });
 
 /** The same with the proxy of another environment. */
 export function webSocketIn(env: Pick<Environment, "get">): WebSocketFactory {

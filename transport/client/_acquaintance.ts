@@ -26,6 +26,7 @@ export class Acquaintance {
   #takesTransfers = false;
   #takesStreams = false;
   #knowsTransferTokens = false;
+  #answersTokens = false;
   #isIntroduced = false;
   #introductions = 0;
   #era = 0;
@@ -52,7 +53,8 @@ export class Acquaintance {
 
   /** Whether a token that only asks to be answered in parts does good and no harm: see `transferToken()`. */
   get takesTransferTokens(): boolean {
-    return this.#knowsTransferTokens || (this.#takesTransfers && !this.#takesStreams);
+    const isHarmless = !this.#takesStreams || this.#answersTokens;
+    return this.#knowsTransferTokens || (this.#takesTransfers && isHarmless);
   }
 
   /** Whether the server has said that it takes open streams (CEP-41). */
@@ -86,6 +88,11 @@ export class Acquaintance {
   /** Notes whether the server knows what we can do. */
   noteIntroduction(done: boolean): void {
     this.#isIntroduced = done;
+  }
+
+  /** Notes that a request with a progress token was answered although nothing streamed beside it. */
+  noteAnsweredToken(): void {
+    this.#answersTokens = true;
   }
 
   /** Learns from the server's announcement, which must have been verified. */

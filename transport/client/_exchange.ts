@@ -247,6 +247,10 @@ export class Exchange {
 
   #answer(message: JsonRpcMessage, pending: Pending | undefined): void {
     if (!isResponse(message) || pending === undefined) return;
+    const { token, stream } = pending;
+    if ("result" in message && token !== undefined && stream === undefined) {
+      this.#parts.acquaintance.noteAnsweredToken();
+    }
     this.#pending.settle(pending);
     pending.onArrived();
     if (pending.call !== undefined) pending.call.settle(message);

@@ -91,8 +91,8 @@ const TRANSFER_TOKEN_PREFIX = "cvm-transfer-";
  * A token under which a request may be sent and answered in parts (CEP-22)
  * although whoever made it wants no progress reports. Servers that announce
  * `support_transfer_token` know it by its beginning and report nothing; others
- * may. It must not go to servers of `@contextvm/sdk` that stream: version
- * 0.11.14 never answers a request with a token beside which nothing streams.
+ * may. It must not go to servers of `@contextvm/sdk` that stream before they have answered another
+ * token: version 0.11.14 never answers a request with one beside which nothing streams.
  */
 export function transferToken(unique: string): string {
   return `${TRANSFER_TOKEN_PREFIX}${unique}`;

@@ -538,17 +538,21 @@ async function handWritten(relay: MemoryRelay) {
       await peer.message(signer.pubkey, message, { tags: [["p", signer.pubkey], ...tags] }),
     );
   const sent = () => peer.received.map(({ content }) => JSON.parse(content));
-  const greeting = client.ping();
-  await until("the ping comes", () => peer.received.length === 1);
-  const pong = { jsonrpc: "2.0", id: sent()[0].id, result: {} };
-  await send(pong, [["e", peer.received[0]!.id], ["support_open_stream"]]);
-  await greeting;
-  peer.received.length = 0;
+  const met = Promise.withResolvers<void>();
+  client.fallbackNotificationHandler = () => Promise.resolve(met.resolve());
+  const greeting = { jsonrpc: "2.0", method: "notifications/hello" };
+  await send(greeting, [["support_oversized_transfer"], ["support_open_stream"]]);
+  await met.promise;
   return {
     client,
     transport,
     send,
     sent,
+    /** Answers what came last. */
+    answer: async (result: unknown) => {
+      const { id, content } = peer.received.at(-1)!;
+      await send({ jsonrpc: "2.0", id: JSON.parse(content).id, result }, [["e", id]]);
+    },
     /** The token of the call, once it has come. */
     token: async () => {
       await until("the call comes", () => peer.received.length === 1);
@@ -615,6 +619,31 @@ Deno.test("CEP41-4: a client whose call is cancelled is told that its stream is 
   await until("it streams", () => framesIn(peer.received).includes("chunk"));
   await send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } });
   await until("it ends", () => framesIn(peer.received).at(-1) === "abort");
+});
+
+Deno.test("a server that streams is asked for answers in parts once it has answered a call with a token beside which nothing streamed", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await handWritten(relay);
+  const { client } = server;
+  const onprogress = () => {};
+  const ask = async (count: number, call: Promise<unknown>, streams = false) => {
+    await until("the call comes", () => server.sent().length === count);
+    const token = server.sent().at(-1).params._meta?.progressToken;
+    if (streams) {
+      await server.send(streamFrame(String(token), 1, "start"));
+      await server.send(streamFrame(String(token), 2, "close"));
+    }
+    await server.answer({ content: [] });
+    await call;
+    return String(token).replace(/-.*/, "");
+  };
+  const call = (options = {}) => client.callTool({ name: "x" }, undefined, options);
+  assertEquals(await ask(1, call()), "undefined");
+  // Version 0.11.14 of @contextvm/sdk would never answer a token without a stream.
+  await ask(2, call({ onprogress }), true);
+  assertEquals(await ask(3, call()), "undefined");
+  await ask(4, call({ onprogress }));
+  assertEquals(await ask(5, call()), "cvm");
 });
 
 Deno.test("F24: a stream that nobody reads slows no other, of the same client or of another", async () => {
