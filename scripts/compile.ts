@@ -30,7 +30,7 @@ export const TARGETS: Readonly<Record<string, string>> = {
 };
 
 /** What the executable may do: all that some command needs, and no more. */
-const PERMISSIONS = ["net", "read", "write", "env", "run", "sys", "ffi"];
+const PERMISSIONS = ["net", "read", "write", "env", "run", "ffi"];
 
 /** Packages that read a file beside their modules, and can't be bundled for it; they are embedded whole. */
 const EMBEDDED: readonly (keyof typeof config.imports)[] = ["tiny-secp256k1"];

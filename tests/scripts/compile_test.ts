@@ -58,7 +58,7 @@ Deno.test("compile() makes one executable for this machine, and no check sums", 
     "the crypto worker is in it",
   );
   const allowed = runs[2]?.filter((arg) => arg.startsWith("--allow-")).sort();
-  const names = ["env", "ffi", "net", "read", "run", "sys", "write"];
+  const names = ["env", "ffi", "net", "read", "run", "write"];
   assertEquals(allowed, names.map((permission) => `--allow-${permission}`));
 });
 
