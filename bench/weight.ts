@@ -4,11 +4,17 @@
  * `DENORT_BIN`, or where Deno can fetch its runtime base, the executable too. Ends with 1 when the client is above its budget.
  */
 import { compile } from "../scripts/compile.ts";
+import { bundledKb, CLIENT_BUDGET_KB } from "./bundle.ts";
 
 const ROUNDS = 15;
-/** The client with all that it imports, the MCP SDK kept outside: it imports none of it. */
-const CLIENT_BUDGET_KB = 60;
-const ENTRIES = ["transport/client.ts", "transport/server.ts", "crypto/mod.ts", "mod.ts"];
+const ENTRIES = [
+  "transport/client.ts",
+  "bench/sdk_client.ts",
+  "bench/sdk_client_index.ts",
+  "transport/server.ts",
+  "crypto/mod.ts",
+  "mod.ts",
+];
 const PROJECT = new URL("..", import.meta.url);
 
 async function run(program: string, args: readonly string[]): Promise<void> {
@@ -19,14 +25,6 @@ async function run(program: string, args: readonly string[]): Promise<void> {
     stderr: "piped",
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
-
-async function gzippedKb(path: string): Promise<number> {
-  using file = await Deno.open(path);
-  let bytes = 0;
-  const gzip = new CompressionStream("gzip");
-  for await (const chunk of file.readable.pipeThrough(gzip)) bytes += chunk.length;
-  return bytes / 1_000;
 }
 
 /** The medians of runs in turns, in milliseconds: whatever else the machine does meets all of them. */
@@ -59,10 +57,7 @@ try {
   console.log("| entry | minified and gzipped, KB |\n|---|---:|");
   let client = 0;
   for (const entry of ENTRIES) {
-    const output = `${folder}/bundle.js`;
-    const options = ["--minify", "--platform", "browser", "--output", output];
-    await run(Deno.execPath(), ["bundle", ...options, entry]);
-    const kb = await gzippedKb(output);
+    const kb = await bundledKb(entry);
     if (entry === "transport/client.ts") client = kb;
     console.log(`| ${entry} | ${kb.toFixed(1)} |`);
   }

@@ -7,8 +7,9 @@
 import type { ShellCompletion } from "@optique/core/completion";
 import { runParserSync } from "@optique/core/facade";
 import { message } from "@optique/core/message";
+import type { InferValue, Parser } from "@optique/core/parser";
 import { askedOutput, SILENT } from "./asked_output.ts";
-import { cvmCommand } from "./commands.ts";
+import { cvmCommand, namedCommand } from "./commands.ts";
 import { EXIT, UsageError } from "./exit_codes.ts";
 import { type CliIo, Interrupt } from "./io.ts";
 import { withLogging } from "./logging.ts";
@@ -16,7 +17,7 @@ import { printError, takesColours } from "./output.ts";
 import { parseErrorOf } from "./parse_error.ts";
 import { VERSION } from "./version.ts";
 
-type Arguments = ReturnType<typeof parse>;
+type Arguments = InferValue<ReturnType<typeof cvmCommand>>;
 
 /** Commands that need no fast cryptography, or take care of it themselves. */
 const KEYLESS = /^(keys|config|relay)\b/;
@@ -157,11 +158,30 @@ interface ParseOptions {
   readonly shells?: Record<string, ShellCompletion>;
 }
 
-function parse(args: readonly string[], io: CliIo, { printed, shells }: ParseOptions) {
+/** Tries the one command that is named first: only what that can't parse is for all of them to talk about. */
+function parse(args: readonly string[], io: CliIo, options: ParseOptions): Arguments {
+  const named = namedCommand(args);
+  if (named !== undefined) {
+    try {
+      return parseWith(named, { args, io, printed: { out: "", err: "" } });
+    } catch (shown) {
+      if (!(shown instanceof Shown)) throw shown;
+    }
+  }
+  return parseWith(cvmCommand(args), { args, io, ...options });
+}
+
+function parseWith(
+  parser: Parser<"sync", Arguments, unknown>,
+  { args, io, printed, shells }: ParseOptions & {
+    readonly args: readonly string[];
+    readonly io: CliIo;
+  },
+): Arguments {
   const stop = (): never => {
     throw new Shown();
   };
-  return runParserSync(cvmCommand(args), "cvm", args, {
+  return runParserSync(parser, "cvm", args, {
     brief: message`ContextVM: the Model Context Protocol over Nostr.`,
     help: { command: true, option: { names: ["--help", "-h"] }, onShow: stop },
     version: { option: true, value: VERSION, onShow: stop },

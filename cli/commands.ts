@@ -19,21 +19,24 @@ import { reviewCommand } from "./commands/review/command.ts";
 import { withShortLines } from "./short_usage.ts";
 import { choiceErrors } from "./suggestions.ts";
 
-/** Made once: that takes some 20 ms, and parsers have no state. The three main ones come first. */
-const COMMANDS = [
-  gatewayCommand(),
-  proxyCommand(),
-  inspectCommand(),
-  callCommand(),
-  discoverCommand(),
-  reviewCommand(),
-  announceCommand(),
-  codegenCommand(),
-  relayCommand(),
-  benchCommand(),
-  keysCommand(),
-  configCommand(),
-] as const;
+/** Each made when it is asked for, and then kept: parsers have no state. The three main ones come first. */
+const COMMANDS = {
+  gateway: once(gatewayCommand),
+  proxy: once(proxyCommand),
+  inspect: once(inspectCommand),
+  call: once(callCommand),
+  discover: once(discoverCommand),
+  review: once(reviewCommand),
+  announce: once(announceCommand),
+  codegen: once(codegenCommand),
+  relay: once(relayCommand),
+  bench: once(benchCommand),
+  keys: once(keysCommand),
+  config: once(configCommand),
+};
+
+/** All of them, which takes some 20 ms to make. */
+const allCommands = once(() => Object.values(COMMANDS).map((make) => make()));
 
 /**
  * All commands.
@@ -41,6 +44,26 @@ const COMMANDS = [
  * @param args The command line that will be parsed, for what is said of mistakes in it.
  */
 export function cvmCommand(args: readonly string[] = []) {
-  const parser = or(...COMMANDS, { errors: choiceErrors(COMMANDS, args) });
+  const commands = allCommands();
+  const parser = or(...commands, { errors: choiceErrors(commands, args) });
   return { ...parser, usage: withShortLines(parser.usage) };
+}
+
+/**
+ * The one command that a command line names, and no other, which is quicker. What it says of
+ * mistakes knows nothing of the others.
+ *
+ * @returns The command; `undefined` when there is none of that name.
+ */
+export function namedCommand([name = ""]: readonly string[]) {
+  return isCommand(name) ? COMMANDS[name]() : undefined;
+}
+
+function isCommand(name: string): name is keyof typeof COMMANDS {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+function once<Made>(make: () => Made): () => Made {
+  let made: Made | undefined;
+  return () => made ??= make();
 }

@@ -42,6 +42,8 @@ export interface ServerWaits {
   readonly handshakeTimeoutMs: number;
   /** For a relay to take a message, in milliseconds. Default: that of the pool. */
   readonly publishTimeoutMs?: number;
+  /** For a bunker that has the visitor's key to answer, in milliseconds. Default: as the environment says, else a minute. */
+  readonly bunkerTimeoutMs?: number;
 }
 
 /** How the command line connects to relays. */
@@ -72,13 +74,17 @@ export function lookupPoolOptions(args: Parameters<typeof askingPoolOptions>[0])
 }
 
 /** The key that visits servers: that of the command line or the environment, else the one that is kept. */
-export async function visitorKey(args: NetworkArguments, io: CliIo): Promise<StoredKey> {
+export async function visitorKey(
+  args: NetworkArguments & Pick<ServerWaits, "bunkerTimeoutMs">,
+  io: CliIo,
+): Promise<StoredKey> {
   return await loadOrCreateKey({
     file: args.keyFile,
     defaultFile: () => clientKeyFile(io.env),
     io,
     passwordFile: args.passwordFile,
     connectTimeoutMs: args.connectTimeoutMs,
+    bunkerTimeoutMs: args.bunkerTimeoutMs,
   });
 }
 
@@ -101,7 +107,7 @@ export async function prepareConnection(
 export async function prepareRoute(
   args: NetworkArguments & ServerArguments & { readonly server: string },
   io: CliIo,
-  { handshakeTimeoutMs, publishTimeoutMs }: ServerWaits,
+  { handshakeTimeoutMs, publishTimeoutMs, bunkerTimeoutMs }: ServerWaits,
 ): Promise<ServerRoute> {
   const config = await loadConfig(io);
   const server = await resolveServer(args.server, {
@@ -110,7 +116,7 @@ export async function prepareRoute(
     signal: io.signal,
     timeoutMs: args.connectTimeoutMs,
   });
-  const key = await visitorKey(args, io);
+  const key = await visitorKey({ ...args, bunkerTimeoutMs }, io);
   const known = config.relays ?? DEFAULT_RELAYS;
   const options: Omit<NostrClientTransportOptions, "signer"> = {
     server: server.address,

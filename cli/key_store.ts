@@ -47,6 +47,8 @@ export interface KeySources {
   readonly passwordFile?: string;
   /** How long to wait for a relay of a bunker, in milliseconds. */
   readonly connectTimeoutMs?: number;
+  /** How long to wait for an answer of a bunker, in milliseconds. Default: as the environment says, else a minute. */
+  readonly bunkerTimeoutMs?: number;
 }
 
 /** What a key file or a variable holds. */

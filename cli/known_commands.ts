@@ -5,7 +5,7 @@
  * @module
  */
 import { extractArgumentMetavars, type Usage, type UsageTerm } from "@optique/core/usage";
-import { cvmCommand } from "./commands.ts";
+import { cvmCommand, namedCommand } from "./commands.ts";
 
 /** An option of a command. */
 export interface KnownOption {
@@ -43,7 +43,9 @@ export function knownCommands(): readonly KnownCommand[] {
  * @returns The command with the most words in common; `undefined` when there is none.
  */
 export function findCommand(args: readonly string[]): KnownCommand | undefined {
-  return knownCommands()
+  const named = namedCommand(args);
+  if (named === undefined) return undefined;
+  return commandsOf(named.usage, [])
     .filter(({ path }) => path.every((word, index) => args[index] === word))
     .sort((one, other) => other.path.length - one.path.length)[0];
 }

@@ -23,6 +23,7 @@ const ENVIRONMENT: readonly (readonly [name: string, about: string])[] = [
   ["CVM_PRIVATE_KEY, CVM_KEY_PASSWORD", "The key itself, and the password of an encrypted one."],
   ["CVM_UPSTREAM_BEARER", "The token for the HTTP endpoint behind a gateway."],
   ["CVM_HTTP_BEARER", "The token that HTTP clients of a proxy must show."],
+  ["CVM_BUNKER_TIMEOUT", "How long a bunker may take where --timeout does not say it."],
   ["CVM_COMPLETE_TIMEOUT", "Seconds that a completion may ask relays for; 0 for never."],
   ["CVM_COMPLETE_CACHE", "With off, no names are kept for completions."],
   ["NO_COLOR", "No colours."],

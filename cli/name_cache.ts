@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { dirname } from "node:path";
+import { lockFile } from "./file_lock.ts";
 import type { Environment } from "./io.ts";
 import { namesFile } from "./paths.ts";
 import {
@@ -75,6 +76,11 @@ export interface NameCacheOptions {
    * @default {1_048_576}
    */
   readonly maxBytes?: number;
+  /**
+   * How long other processes may keep us from writing before we write all the same, milliseconds.
+   * @default {1_000}
+   */
+  readonly lockWaitMs?: number;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
 }
@@ -84,6 +90,7 @@ export class NameCache {
   readonly #file: string;
   readonly #maxServers: number;
   readonly #maxBytes: number;
+  readonly #lockWaitMs: number | undefined;
   readonly #now: () => number;
   /** How many names of one list are kept. */
   readonly maxNames: number;
@@ -97,6 +104,7 @@ export class NameCache {
     this.#maxServers = options.maxServers ?? 100;
     this.maxNames = options.maxNames ?? 300;
     this.#maxBytes = options.maxBytes ?? 1_048_576;
+    this.#lockWaitMs = options.lockWaitMs;
     this.#now = options.now ?? Date.now;
   }
 
@@ -112,14 +120,19 @@ export class NameCache {
     }
   }
 
-  /** Keeps what has been seen. */
+  /** Keeps what has been seen, beside what other processes keep at the same time. */
   async add(seen: readonly SeenServer[]): Promise<void> {
     if (seen.length === 0) return;
-    const servers = new Map(await this.read());
-    for (const one of seen) {
-      servers.set(one.publicKey, this.#merge(servers.get(one.publicKey), one));
-    }
     try {
+      const folder = dirname(this.#file);
+      await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+      if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o700);
+      // From here to the end, others wait: what they wrote between our reading and our writing would be lost.
+      await using _lock = await lockFile(`${this.#file}.lock`, { waitMs: this.#lockWaitMs });
+      const servers = new Map(await this.read());
+      for (const one of seen) {
+        servers.set(one.publicKey, this.#merge(servers.get(one.publicKey), one));
+      }
       await this.#write(this.#serialize([...servers.values()]));
     } catch (error) {
       this.#tell("written", error);
@@ -208,9 +221,6 @@ export class NameCache {
 
   /** Writes the whole file beside the old one and puts it in its place, so that it is never half there. */
   async #write(text: string): Promise<void> {
-    const folder = dirname(this.#file);
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    if (Deno.build.os !== "windows") await Deno.chmod(folder, 0o700);
     const draft = `${this.#file}.${crypto.randomUUID()}`;
     try {
       await Deno.writeTextFile(draft, text, { createNew: true, mode: 0o600 });

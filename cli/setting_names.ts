@@ -47,13 +47,18 @@ export interface SettingNames {
   readonly sections: ReadonlyMap<string, ReadonlyMap<string, KnownOption>>;
 }
 
-/** All settings, by their names in a configuration file. */
-export function settingNames(): SettingNames {
-  const shared = byKey([
+/** The settings that many commands share, by their names in a configuration file. */
+export function sharedSettings(): ReadonlyMap<string, KnownOption> {
+  return byKey([
     ...optionsOf(networkOptions().usage),
     ...optionsOf(serverOptions({ defaultMs: 0 }).usage),
     ...optionsOf(outputOptions().usage),
   ]);
+}
+
+/** All settings, by their names in a configuration file. Costly: all commands are looked through. */
+export function settingNames(): SettingNames {
+  const shared = sharedSettings();
   const sections = new Map<string, ReadonlyMap<string, KnownOption>>();
   for (const { path: [first = ""], options } of knownCommands()) {
     sections.set(first, new Map([...sections.get(first) ?? [], ...byKey(options)]));

@@ -16,8 +16,8 @@ import { SECRET_OF_FILE } from "./secret_variables.ts";
 import {
   isSetting,
   keyOf,
-  settingNames,
   type SettingValue,
+  sharedSettings,
   variableOf,
   wordsOf,
 } from "./setting_names.ts";
@@ -59,7 +59,7 @@ export interface SettingSources {
  */
 export function resolveSettings(sources: SettingSources): readonly Setting[] {
   const typed = typedOptions(sources.command, sources.args);
-  const { shared } = settingNames();
+  const shared = sharedSettings();
   return sources.command.options.map((option) => {
     const given = typed.get(option.name);
     if (given !== undefined) {

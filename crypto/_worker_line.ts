@@ -31,6 +31,8 @@ export interface WorkerLineOptions {
   readonly newWorker: () => Worker;
   /** What it works with. */
   readonly engine: WorkerEngineName;
+  /** How long it may take to start, in milliseconds. */
+  readonly startTimeoutMs: number;
   /** How long a worker with tasks may be silent, in milliseconds. */
   readonly silenceMs: number;
   /** Called once, when it is no use any more; its tasks are done here after that. Not after `close()`. */
@@ -51,6 +53,7 @@ export class WorkerLine {
   /** How many messages have come from it. */
   #heard = 0;
   #watch: ReturnType<typeof setTimeout> | undefined;
+  #startTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options How it works. Throws what `newWorker` throws. */
   constructor(options: WorkerLineOptions) {
@@ -65,6 +68,7 @@ export class WorkerLine {
     };
     this.#worker.onmessage = ({ data }) => this.#hear(data);
     this.#say({ engine: options.engine });
+    this.#awaitStart();
   }
 
   /** Whether it takes tasks. */
@@ -94,6 +98,7 @@ export class WorkerLine {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#markStarted();
+    clearTimeout(this.#startTimer);
     clearTimeout(this.#watch);
     this.#worker.terminate();
     const left = [...this.#tasks.values()];
@@ -110,6 +115,7 @@ export class WorkerLine {
     this.#heard += 1;
     if ("ready" in message) {
       this.#isReady = true;
+      clearTimeout(this.#startTimer);
       this.#markStarted();
     } else if ("id" in message) this.#settle(message);
     else this.#die(message.failed);
@@ -121,6 +127,18 @@ export class WorkerLine {
     // What failed there fails here in the same way, with an error that callers know.
     if ("failed" in message) task?.doHere();
     else task?.done(message.result);
+  }
+
+  /**
+   * A runtime may say nothing of a module that is not loaded, because a policy forbids it or it never
+   * comes. The time is cut into pieces for a thread that was too busy to hear of the start.
+   */
+  #awaitStart(looksLeft = LOOKS): void {
+    const { startTimeoutMs } = this.#options;
+    this.#startTimer = setTimeout(() => {
+      if (looksLeft > 1) this.#awaitStart(looksLeft - 1);
+      else this.#die(`it did not start within ${startTimeoutMs} ms`);
+    }, startTimeoutMs / LOOKS);
   }
 
   /**

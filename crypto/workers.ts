@@ -47,6 +47,12 @@ export interface CryptoWorkersOptions {
    */
   readonly maxTasks?: number;
   /**
+   * How long a worker may take to start, in milliseconds; one that takes longer is ended, and all
+   * that it would have done is done here.
+   * @default {10_000}
+   */
+  readonly startTimeoutMs?: number;
+  /**
    * How long a worker that has tasks may be silent until it counts as dead, in milliseconds.
    * @default {5_000}
    */
@@ -100,18 +106,23 @@ export class CryptoWorkers implements EventWorkers, AsyncDisposable {
     if (typeof Worker === "undefined") {
       throw new CvmError("ENGINE_UNAVAILABLE", "This runtime has no Web Workers");
     }
-    const { engine = pureEngine, handOverFrom = 4, maxTasks = 32, silenceMs = 5_000 } = options;
+    const { engine = pureEngine, handOverFrom = 4, maxTasks = 32 } = options;
     const { count = defaultCount(), newWorker = startWorker } = options;
+    const { startTimeoutMs = 10_000, silenceMs = 5_000 } = options;
     checkWhole("count", count, 0);
     checkWhole("handOverFrom", handOverFrom, 1);
     checkWhole("maxTasks", maxTasks, 1);
+    checkWhole("startTimeoutMs", startTimeoutMs, 1);
     checkWhole("silenceMs", silenceMs, 1);
     this.#engine = engine;
     this.#handOverFrom = handOverFrom;
     this.#maxTasks = maxTasks;
     const name = workerEngine(engine);
     this.#start = () =>
-      Array.from({ length: count }, () => this.#open({ newWorker, engine: name, silenceMs }))
+      Array.from(
+        { length: count },
+        () => this.#open({ newWorker, engine: name, startTimeoutMs, silenceMs }),
+      )
         .filter((line) => line !== undefined);
   }
 
@@ -125,7 +136,7 @@ export class CryptoWorkers implements EventWorkers, AsyncDisposable {
     return this.#handedOver;
   }
 
-  /** Starts the workers now, and settles when each is there or has failed. */
+  /** Starts the workers now, and settles when each is there or has failed, after `startTimeoutMs` at the latest. */
   async ready(): Promise<void> {
     this.#lines ??= this.#start();
     await Promise.all(this.#lines.map((line) => line.started));

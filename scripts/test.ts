@@ -24,6 +24,7 @@ const SANITIZERS = { DENO_TEST_SANITIZE_OPS: "1", DENO_TEST_SANITIZE_RESOURCES: 
 const DOCUMENTED = [
   "README.md",
   "docs/LIBRARY.md",
+  "docs/DENO_WEBSOCKET_STALL.md",
   "docs/TESTING.md",
   "mod.ts",
   "errors.ts",

@@ -9,6 +9,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { engineBeside } from "../crypto/engine_choice.ts";
 import { SessionError } from "../errors.ts";
 import {
   type AnnouncementReceipt,
@@ -194,6 +195,7 @@ export async function runServer(
     poolOptions: options.pool,
     serverTags: listener.serverTags,
     decorateResult,
+    engine: engineBeside(options),
     now: options.now,
   });
   try {

@@ -118,7 +118,7 @@ Deno.test("an option of another command is said to be one of that", async () => 
   await using place = await setUp();
   const { code, err } = await place.cvm("relay --servers x");
   assertEquals(code, 2);
-  assertMatch(err, /Unexpected option: `--servers`\. It is one of: gateway, inspect\./);
+  assertMatch(err, /Unexpected option: `--servers`\. It is one of: gateway, inspect, announce\./);
 });
 
 Deno.test("a mistyped tool, prompt, argument or value is answered with the one that is meant", async () => {

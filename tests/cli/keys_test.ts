@@ -250,6 +250,40 @@ Deno.test("a bunker that is silent, away or says no is named, with the exit code
   assertStringIncludes(away.err, npub);
 });
 
+Deno.test("a bunker that is silent is given up after --timeout or CVM_BUNKER_TIMEOUT, and named with its relay", async () => {
+  await using place = await setUp();
+  await using relay = await serveRelay();
+  await using bunker = await Bunker.open([relay.url], { judge: () => "silence" });
+  const npub = formatNpub(bunker.own.pubkey);
+  const base = { CVM_PRIVATE_KEY: bunker.address, CVM_RELAYS: relay.url };
+  const server = "a".repeat(64);
+  const cases: readonly (readonly [readonly string[], Record<string, string>])[] = [
+    [["call", server, "echo", "--timeout", "0.4"], {}],
+    [["inspect", server, "tools", "--timeout", "0.4"], {}],
+    [["inspect", "watch", "--timeout", "0.4"], {}],
+    [["announce", "delete", "--timeout", "0.4"], {}],
+    [["codegen", server, "--timeout", "0.4"], {}],
+    [["keys", "show"], { CVM_BUNKER_TIMEOUT: "0.4s" }],
+    [["gateway", "--", "false"], { CVM_BUNKER_TIMEOUT: "0.4" }],
+    [["proxy", server], { CVM_BUNKER_TIMEOUT: "0.4" }],
+  ];
+  for (const [args, env] of cases) {
+    const asked = bunker.asked.length;
+    // Without the option it would be a minute, which no test waits for.
+    const started = performance.now();
+    const { code, err } = await place.cvm(args, {
+      env: { ...base, ...env },
+    });
+    assertEquals(code, 4, `${args.join(" ")}: ${err}`);
+    for (const told of [npub, relay.url, "did not answer"]) assertStringIncludes(err, told);
+    assert(bunker.asked.length > asked);
+    assert(performance.now() - started < 30_000);
+  }
+  const wrong = await place.cvm(["keys", "show"], { env: { ...base, CVM_BUNKER_TIMEOUT: "soon" } });
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.err, "CVM_BUNKER_TIMEOUT is a time");
+});
+
 Deno.test("promptSecret() reads a line without showing it, with corrections, and stops at Ctrl-C", async () => {
   const ask = async (...typed: (string | Uint8Array | null)[]) => {
     const modes: boolean[] = [];

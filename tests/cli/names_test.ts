@@ -75,6 +75,50 @@ Deno.test("NameCache keeps its file to its owner, and puts it in place in one st
   assertEquals(listed((await cache.read()).get(KEY)).length, 1);
 });
 
+Deno.test("NameCache loses nothing that several processes add at the same time", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/names.json`;
+  const module = new URL("../../cli/name_cache.ts", import.meta.url).href;
+  const script = `
+    const { NameCache } = await import(${JSON.stringify(module)});
+    const [file, digit] = Deno.args;
+    for (let at = 0; at < 10; at++) {
+      const publicKey = (digit + at).padStart(64, "0");
+      const names = { tools: new Map([["echo", []]]) };
+      await new NameCache(file).add([{ publicKey, names, source: "server" }]);
+    }`;
+  const processes = await Promise.all(
+    ["1", "2", "3"].map((digit) =>
+      new Deno.Command(Deno.execPath(), {
+        args: ["eval", script, file, digit],
+        stdout: "null",
+      }).output()
+    ),
+  );
+  const told = processes.map(({ stderr }) => new TextDecoder().decode(stderr)).join("");
+  assertEquals(processes.map(({ code }) => code), [0, 0, 0], told);
+  assertEquals((await new NameCache(file).read()).size, 30);
+  const left = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
+  assertEquals(left, ["names.json"]);
+});
+
+Deno.test("NameCache waits for another process as long as it may, and not for one that was killed", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/names.json`;
+  const cache = new NameCache(file, { lockWaitMs: 20 });
+  await Deno.writeTextFile(`${file}.lock`, "");
+  await cache.add([seen(["late"])]);
+  assertEquals(listed((await cache.read()).get(KEY)), ["late"]);
+  await Deno.stat(`${file}.lock`); // whoever has it has it still
+  const patient = new NameCache(file, { lockWaitMs: 60_000 });
+  const old = Date.now() / 1_000 - 60;
+  await Deno.utime(`${file}.lock`, old, old);
+  await patient.add([seen(["next"])]);
+  assertEquals(listed((await cache.read()).get(KEY)), ["next"]);
+  const left = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
+  assertEquals(left, ["names.json"]);
+});
+
 Deno.test("NameCache is bounded: servers, names, bytes and age", async () => {
   await using folder = await temporaryFolder();
   let time = 1_000_000;

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { helpPage } from "../../cli/help_pages.ts";
-import { knownCommands } from "../../cli/known_commands.ts";
+import { namedCommand } from "../../cli/commands.ts";
+import { findCommand, knownCommands } from "../../cli/known_commands.ts";
 import { parseTime, seconds } from "../../cli/options.ts";
 
 const OF_ALL = ["--format", "--log-level", "--quiet", "--config", "--print-config"];
@@ -78,4 +79,17 @@ Deno.test("parseTime() reads seconds, and other units", () => {
   const parser = seconds();
   for (const text of ["0", "0.0001", "2d", "x"]) assertEquals(parser.parse(text).success, false);
   assertEquals(parser.parse("24h"), { success: true, value: 86_400_000 });
+});
+
+Deno.test("findCommand() knows each command without the others as knownCommands() does", () => {
+  for (const known of knownCommands()) {
+    assertEquals(findCommand([...known.path, "word", "--option"]), known);
+    const names = namedCommand(known.path)?.usage.map((term) =>
+      term.type === "command" && term.name
+    );
+    assertEquals(names?.[0], known.path[0]);
+  }
+  for (const word of ["", "--quiet", "toString", "cal"]) {
+    assertEquals(findCommand([word]), undefined);
+  }
 });

@@ -190,6 +190,32 @@ Deno.test("CryptoWorkers that can't start leave everything here", async () => {
   }
 });
 
+Deno.test("CryptoWorkers do everything here after the deadline for a worker that never starts, and ready() settles", async () => {
+  let stopped = 0;
+  const newWorker = () => {
+    const worker = new Worker("data:text/javascript,setInterval(() => {}, 1_000)", {
+      type: "module",
+    });
+    const terminate = worker.terminate.bind(worker);
+    worker.terminate = () => {
+      stopped += 1;
+      terminate();
+    };
+    return worker;
+  };
+  await using workers = new CryptoWorkers({
+    count: 2,
+    handOverFrom: 1,
+    startTimeoutMs: 40,
+    newWorker,
+  });
+  const isReady = workers.ready();
+  assertEquals([workers.size, workers.verify(clientEvent(), MANY)], [2, true]);
+  await isReady;
+  assertEquals([workers.size, stopped, workers.verify(clientEvent(), MANY)], [0, 2, true]);
+  assertEquals(workers.handedOver, 0);
+});
+
 Deno.test("CryptoWorkers.close() ends the threads, settles what is under way, and can be called again", async () => {
   const workers = await started({ count: 2 });
   const verdicts = Array.from({ length: 10 }, () => workers.verify(clientEvent(), MANY));
@@ -210,6 +236,7 @@ Deno.test("CryptoWorkers refuse what they can't work with", () => {
   assertThrows(() => new CryptoWorkers({ handOverFrom: 0 }), RangeError);
   assertThrows(() => new CryptoWorkers({ maxTasks: 0 }), RangeError);
   assertThrows(() => new CryptoWorkers({ silenceMs: 0 }), RangeError);
+  assertThrows(() => new CryptoWorkers({ startTimeoutMs: 0 }), RangeError);
   const { Worker } = globalThis;
   Reflect.deleteProperty(globalThis, "Worker"); // as in Node.js
   try {

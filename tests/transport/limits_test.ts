@@ -11,9 +11,16 @@ import {
   type ServeOptions,
   type Session,
 } from "../../transport/server.ts";
-import { DEFAULT_LIMITS, resolveLimits } from "../../transport/session/limits.ts";
+import {
+  DEFAULT_LIMITS,
+  resolveLimits,
+  type SessionLimits,
+} from "../../transport/session/limits.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
-import { fixtureServer, type Log, network, RawPeer, until } from "./_harness.ts";
+import { PeerBudgets } from "../../transport/transfer/limits.ts";
+import { frameMessage, frameOf, OVERSIZED_TRANSFER } from "../../transport/wire/frames.ts";
+import { connect, fixtureServer, type Log, network, RawPeer, textOf, until } from "./_harness.ts";
+import { framesOf } from "./transfer/_harness.ts";
 
 const now = () => Math.floor(Date.now() / 1000);
 const call = (id: number, name: string, args = {}) => ({
@@ -63,8 +70,74 @@ Deno.test("F09: every bound of a session is above zero, or the program is told",
     for (const value of [0, -1, NaN]) {
       assertThrows(() => resolveLimits({ [name]: value }), RangeError, `limits.${name}`);
     }
-    assertEquals(resolveLimits({ [name]: 7 }), { ...DEFAULT_LIMITS, [name]: 7 });
+    const share = DEFAULT_LIMITS.maxPeerBufferedBytes; // or else it depends on others
+    const expected = { ...DEFAULT_LIMITS, maxPeerBufferedBytes: share, [name]: 7 };
+    assertEquals(resolveLimits({ maxPeerBufferedBytes: share, [name]: 7 }), expected);
   }
+});
+
+Deno.test("F09: one client may buffer a quarter of the memory of all, or what the largest message takes", () => {
+  const MiB = 1_048_576;
+  const cases: [Partial<SessionLimits>, number][] = [
+    [{}, 104_857_600 + MiB],
+    [{ maxTransferBytes: MiB }, 64 * MiB],
+    [{ maxTransferBytes: 500 * MiB }, 256 * MiB],
+    [{ maxBufferedBytes: 8 * MiB }, 8 * MiB],
+    [{ maxBufferedBytes: 800 * MiB }, 200 * MiB],
+    [{ maxPeerBufferedBytes: 5 }, 5],
+  ];
+  for (const [limits, share] of cases) {
+    assertEquals(resolveLimits(limits).maxPeerBufferedBytes, share);
+  }
+});
+
+Deno.test("F09: a client that buffers its part, in plain text and in gift wraps together, leaves the rest to others", async () => {
+  await using relay = new MemoryRelay();
+  const limits = { maxBufferedBytes: 400_000, maxPeerBufferedBytes: 200_000 };
+  await using one = await start(relay, { limits });
+  await using greedy = await RawPeer.open(relay);
+  const send = async (token: string, isWrapped: boolean) => {
+    const [first, ...rest] = await framesOf("x".repeat(300_000), 10, token);
+    for (const { frameType, progress, fields } of [first!, ...rest.slice(0, 6)]) {
+      const profile = OVERSIZED_TRANSFER;
+      const event = await greedy.message(
+        one.to,
+        frameMessage({ profile, frameType, token, progress, fields }),
+      );
+      greedy.publish(isWrapped ? greedy.wrap(event, one.to) : event);
+    }
+  };
+  await send("plain", false);
+  await send("wrapped", true);
+  const reasons = async () => {
+    const events = [...greedy.received.filter(({ kind }) => kind === 25910)];
+    for (const { content } of [...events, ...await greedy.opened()]) {
+      const found = frameOf(JSON.parse(content));
+      if (found?.frameType === "abort") return `${found.token}: ${found.fields.reason}`;
+    }
+    return undefined;
+  };
+  await until("it is refused more", () => greedy.received.length >= 3);
+  assertEquals(await reasons(), "wrapped: there is no memory left for more transfers");
+  await using other = await connect(relay, one.to);
+  const message = "y".repeat(150_000);
+  const result = await other.client.callTool({ name: "echo", arguments: { message } });
+  assertEquals(textOf(result), message);
+});
+
+Deno.test("PeerBudgets keep no book on a peer that has given everything back", () => {
+  const budgets = new PeerBudgets(10, 6);
+  const [a, b] = [budgets.of("a"), budgets.of("b")];
+  assertEquals([a.take(6), budgets.of("a").take(1), b.take(5), b.take(4)], [
+    true,
+    false,
+    false,
+    true,
+  ]);
+  assertEquals(budgets.size, 2);
+  budgets.of("a").give(6);
+  b.give(4);
+  assertEquals([budgets.size, b.take(6), a.take(4)], [0, true, true]);
 });
 
 Deno.test("F09: a client's messages each second are bounded, and those of others are not affected", async () => {

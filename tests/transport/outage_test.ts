@@ -46,31 +46,3 @@ Deno.test("what was asked in an outage is still asked again when the relay goes 
   relay.faults.closeConnections();
   assertEquals(textOf(await call), "late");
 });
-
-Deno.test("what was asked before an outage is not asked again after it: a server that has restarted would run it twice", async () => {
-  const log: Log = { echoed: [], started: 0, cancelled: 0 };
-  await using relay = new MemoryRelay();
-  await using server = await serve(() => fixtureServer(log), {
-    signer: PrivateKeySigner.generate(),
-    ...network(relay),
-  });
-  const now = () => Date.now() - 5_000; // all that is asked is older than the outage
-  await using session = await connect(relay, server.publicKey, { now });
-  const stop = new AbortController();
-  const call = session.client.callTool({ name: "slow" }, undefined, { signal: stop.signal });
-  call.catch(() => undefined);
-  await until("the call runs", () => log.started === 1);
-  const before = published(relay, server.publicKey);
-  relay.faults.closeConnections();
-  await until("both are back", () => relay.subscriptions.length >= 2);
-  await new Promise((resolve) => setTimeout(resolve, 1_100)); // when it would be asked again
-  assertEquals(published(relay, server.publicKey), before);
-  stop.abort();
-});
-
-/** How many events for somebody the relay was given. */
-function published(relay: MemoryRelay, recipient: string): number {
-  return relay.received.filter(({ message }) =>
-    Array.isArray(message) && message[0] === "EVENT" && JSON.stringify(message).includes(recipient)
-  ).length;
-}

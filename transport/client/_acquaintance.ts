@@ -28,6 +28,7 @@ export class Acquaintance {
   #knowsTransferTokens = false;
   #isIntroduced = false;
   #introductions = 0;
+  #era = 0;
 
   /** What the server said of itself with its first message; empty before that. */
   get serverTags(): Tags {
@@ -69,6 +70,19 @@ export class Acquaintance {
     return this.#isIntroduced;
   }
 
+  /**
+   * Changes whenever the server may be another process than before, which knows nothing of what this
+   * one has asked; 0 while it has not introduced itself.
+   */
+  get era(): number {
+    return this.#era;
+  }
+
+  /** Nobody will see whether the server introduces itself with the answer to a request. */
+  noteUnseen(): void {
+    if (this.#era > 0) this.#era += 1;
+  }
+
   /** Notes whether the server knows what we can do. */
   noteIntroduction(done: boolean): void {
     this.#isIntroduced = done;
@@ -90,6 +104,7 @@ export class Acquaintance {
    */
   learn(tags: Tags, answered: string | undefined): boolean {
     this.#learnFeatures(tags);
+    if (hasSupportFlag(tags)) this.#era += 1;
     if (this.#serverTags === undefined) {
       this.#serverTags = discoveryTags(tags);
       return false;

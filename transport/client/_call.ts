@@ -47,8 +47,8 @@ export interface ClientCallParts extends StreamCallOptions {
   readonly method: string;
   /** Its stream. */
   readonly stream: RequestStream;
-  /** Tells the server that the call is cancelled. */
-  readonly onCancel: (reason: string) => void;
+  /** Tells the server that the call is cancelled, and ends its stream with the error. */
+  readonly onCancel: (reason: string, error: SessionError) => void;
 }
 
 /** A call that is under way. */
@@ -104,7 +104,7 @@ export class ClientCall implements StreamCall {
   /** There will be no answer. */
   fail(error: unknown): void {
     this.#end();
-    this.stream.end(error instanceof SessionError ? error : failed(error));
+    this.stream.end(failed(error));
     this.#settled.reject(error);
   }
 
@@ -114,8 +114,9 @@ export class ClientCall implements StreamCall {
 
   #cancel(error: unknown, reason: string): void {
     if (this.#isOver) return;
+    this.#end();
+    this.#parts.onCancel(reason, failed(error));
     this.fail(error);
-    this.#parts.onCancel(reason);
   }
 
   #end(): void {
@@ -126,6 +127,7 @@ export class ClientCall implements StreamCall {
 }
 
 function failed(cause: unknown): SessionError {
+  if (cause instanceof SessionError) return cause;
   return new SessionError("TRANSFER_FAILED", "the call has failed, and its stream with it", {
     cause,
   });

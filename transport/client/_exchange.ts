@@ -84,6 +84,8 @@ export class Exchange {
   /** Requests that are not signed yet, by their ids: one that is cancelled does not leave. */
   readonly #departing = new Map<RequestId, AbortController>();
   #initialize: JsonRpcRequest | undefined;
+  /** Finds out whether the server still knows us. */
+  #ping: StreamCall | undefined;
   #calls = 0;
 
   /** @param parts What it works with. */
@@ -125,7 +127,7 @@ export class Exchange {
       ...options,
       method,
       stream: this.#streams.open(token),
-      onCancel: (reason) => this.#cancelCall(id, reason),
+      onCancel: (reason, error) => this.#cancelCall(id, { reason, error }),
     });
     const request = withProgressToken({ jsonrpc: "2.0", id, method, params }, token);
     if (!call.isOver) this.#sendRequest(request, call).catch((error) => call.fail(error));
@@ -169,8 +171,29 @@ export class Exchange {
     const retelling = new Retelling({
       pending: () => this.#pending.all,
       publish: (event) => this.#publishAgain(event, this.#parts.wraps.current),
+      isKnown: (request) => this.#isKnown(request),
     });
     await retelling.follow(statuses);
+  }
+
+  /**
+   * Whether the server is the process that a request went to, as far as can be told: one that has
+   * restarted introduces itself with the next answer (CEP-35).
+   */
+  async #isKnown({ left: { era } }: Pending): Promise<boolean> {
+    const { acquaintance } = this.#parts;
+    if (era === 0 || era !== acquaintance.era) return false;
+    // One ping until it is answered: the answer to an earlier one could have said it, and be lost.
+    const asked = this.#pending.all.find(({ call }) => call !== undefined && call === this.#ping);
+    try {
+      if (asked !== undefined) this.#publishAgain(asked.left.event, this.#parts.wraps.current);
+      else this.#ping = this.call("ping", undefined, { timeoutMs: Infinity });
+      await this.#ping?.result;
+    } catch (error) {
+      logger.debug("a ping was not answered: {error}", { error });
+      return false;
+    }
+    return era === acquaintance.era;
   }
 
   /** Ends everything. */
@@ -302,7 +325,7 @@ export class Exchange {
             transfer?.arrived();
             arrived.resolve();
           };
-          const left = { event, wrapKind };
+          const left = { event, wrapKind, era: this.#parts.acquaintance.era };
           pending = this.#pending.add(left, { request, sent, onArrived, call });
           this.#watchForSilence(pending);
         },
@@ -367,9 +390,11 @@ export class Exchange {
       this.#questions.delete(message.id);
       if (question !== undefined) tags.push(["e", question]);
     }
+    const tell = () => this.#post(message, tags);
     const cancelled = cancelledRequestOf(message);
-    if (cancelled !== undefined && !this.#cancel(cancelled)) return;
-    await this.#post(message, tags);
+    if (cancelled === undefined) return await tell();
+    const reason = "the call was cancelled";
+    await this.#cancel(cancelled, { reason, error: new SessionError("CLOSED", reason), tell });
   }
 
   async #post(message: JsonRpcMessage, tags: Tags): Promise<void> {
@@ -380,26 +405,39 @@ export class Exchange {
     return { recipient: this.#parts.server, tags, wrapKind: this.#parts.wraps.current };
   }
 
-  #cancelCall(id: RequestId, reason: string): void {
-    if (!this.#cancel(id)) return;
-    const params = { requestId: id, reason };
-    this.#sendBeside({ jsonrpc: "2.0", method: "notifications/cancelled", params }, []);
+  #cancelCall(id: RequestId, why: { readonly reason: string; readonly error: SessionError }): void {
+    const params = { requestId: id, reason: why.reason };
+    const message = { jsonrpc: "2.0", method: "notifications/cancelled", params } as const;
+    void this.#cancel(id, { ...why, tell: () => this.#sendBeside(message, []) });
   }
 
-  /** Ends the wait for an answer; returns whether the server has to be told. */
-  #cancel(id: RequestId): boolean {
+  /**
+   * Ends the wait for an answer, and tells the server, if the request has left. Its stream is told
+   * apart: servers of `@contextvm/sdk` don't know which call is cancelled, would ask the stream for
+   * signs of life, and after that throw away the session with all its calls.
+   */
+  async #cancel(
+    id: RequestId,
+    { reason, error, tell }: {
+      readonly reason: string;
+      readonly error: SessionError;
+      readonly tell: () => void | Promise<void>;
+    },
+  ): Promise<void> {
     const waiting = this.#pending.withId(id);
-    for (const pending of waiting) {
-      pending.stream?.end(new SessionError("CLOSED", "the call was cancelled"));
-      this.#abandon(pending);
-    }
     const departing = this.#departing.get(id);
     departing?.abort(new SessionError("CLOSED", "the request was cancelled"));
-    return waiting.length > 0 || departing === undefined;
+    const told = waiting.length > 0 || departing === undefined ? tell() : undefined;
+    for (const pending of waiting) {
+      void pending.stream?.abort(reason, error);
+      this.#abandon(pending);
+    }
+    await told;
   }
 
   /** Nobody waits for an answer any more. */
   #abandon(pending: Pending): void {
+    this.#parts.acquaintance.noteUnseen();
     this.#pending.settle(pending);
     if (pending.token !== undefined) this.#transfers?.forget(pending.token);
   }

@@ -30,7 +30,12 @@ export interface Pending {
   /** The open stream beside it, once there is one. */
   stream?: RequestStream;
   /** The signed event, and the gift wrap that it left in. */
-  readonly left: { readonly event: NostrEvent; readonly wrapKind: GiftWrapKind | undefined };
+  readonly left: {
+    readonly event: NostrEvent;
+    readonly wrapKind: GiftWrapKind | undefined;
+    /** In which era of the server's it left. */
+    readonly era: number;
+  };
   /** The highest progress that the caller has been told. */
   progress: number;
   /** Fails the request when the server stays silent; only the first one and `initialize` have it. */

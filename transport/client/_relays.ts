@@ -12,12 +12,17 @@ import {
   DEFAULT_DISCOVERY_RELAYS,
   fetchRelayList,
   isUnmarked,
+  type RelayList,
   relayUrls,
 } from "../discovery/relay_list.ts";
+import { settleWithin } from "../relay/_timer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
+
+/** How long a list that is there waits for the relays that may know a newer one, milliseconds. */
+const OTHER_RELAYS_WAIT_MS = 300;
 
 /** What {@linkcode meetServer} works from. */
 export interface RelaySources {
@@ -46,7 +51,7 @@ export interface RelaySources {
  * @throws {InputError} RELAY_URL_INVALID when there is no relay to try at all.
  */
 export async function meetServer(sources: RelaySources): Promise<RelayPool> {
-  const { server, discoveryRelays = DEFAULT_DISCOVERY_RELAYS, fallbackRelays = [] } = sources;
+  const { discoveryRelays = DEFAULT_DISCOVERY_RELAYS, fallbackRelays = [] } = sources;
   const hints = relayUrls(sources.hints);
   if (hints.length < sources.hints.length) {
     logger.warn("not all relay hints of the server's address are used: {hints}", {
@@ -57,31 +62,43 @@ export async function meetServer(sources: RelaySources): Promise<RelayPool> {
   let pool = await places.tryRelays(hints);
   if (pool !== undefined) return pool;
   let bootstrap = discoveryRelays.map(normalizeRelayUrl);
-  for (const urls of await listedRelays().catch(lookupFailed)) {
-    pool = await places.tryRelays(urls);
-    if (pool !== undefined) return pool;
+  try {
+    for await (const { relays } of relayLists(bootstrap, sources)) {
+      // The unmarked relays are the server's usual ones; the others count only where those can't be reached.
+      pool = await places.tryRelays(relays.filter(isUnmarked).map(({ url }) => url)) ??
+        await places.tryRelays(relays.map(({ url }) => url));
+      if (pool !== undefined) return pool;
+    }
+  } catch (error) {
+    places.noteFailure(error);
+    bootstrap = []; // they were just tried
   }
   pool = await places.tryRelays(fallbackRelays.map(normalizeRelayUrl)) ??
     await places.tryRelays(bootstrap);
   return pool ?? places.giveUp();
+}
 
-  async function listedRelays(): Promise<readonly (readonly string[])[]> {
-    if (bootstrap.length === 0) return [];
-    const { signal, engine } = sources;
-    // Not `await using`: Node 22 and some browsers can't read it.
-    const pool = new RelayPool(bootstrap, sources.poolOptions);
-    const list = await fetchRelayList(pool, server, { signal, engine })
-      .finally(() => pool.close());
-    const relays = list?.relays ?? [];
-    // The unmarked relays are the server's usual ones; the others count only where those can't be reached.
-    const unmarked = relays.filter(isUnmarked).map(({ url }) => url);
-    return [unmarked, relays.map(({ url }) => url)];
-  }
-
-  function lookupFailed(error: unknown): [] {
-    places.noteFailure(error);
-    bootstrap = []; // they were just tried
-    return [];
+/** The relay list that those know who answer soon, and the newest of all, if that is another one. */
+async function* relayLists(
+  urls: readonly string[],
+  { server, poolOptions, signal, engine }: RelaySources,
+): AsyncGenerator<RelayList> {
+  if (urls.length === 0) return;
+  // Not `await using`: Node 22 and some browsers can't read it.
+  const pool = new RelayPool(urls, poolOptions);
+  try {
+    const heard = Promise.withResolvers<RelayList | undefined>();
+    const newest = fetchRelayList(pool, server, { signal, engine, onHeard: heard.resolve });
+    const soon = heard.promise.then(async (list) => {
+      await settleWithin(newest, OTHER_RELAYS_WAIT_MS);
+      return list;
+    });
+    const first = await Promise.race([newest, soon]);
+    if (first !== undefined) yield first;
+    const last = await newest;
+    if (last !== undefined && last.event.id !== first?.event.id) yield last;
+  } finally {
+    await pool.close();
   }
 }
 

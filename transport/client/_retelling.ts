@@ -23,6 +23,16 @@ export interface RetellingOptions {
   readonly pending: () => readonly Pending[];
   /** Publishes a request once more; the server runs one event once. */
   readonly publish: (event: NostrEvent) => void;
+  /** Whether the server still knows that it has run a request; asks it. Never rejects. */
+  readonly isKnown: (request: Pending) => Promise<boolean>;
+}
+
+/** What is asked again after an outage. */
+interface Again {
+  /** What left in it. */
+  readonly asked: readonly Pending[];
+  /** What left before it, the oldest first: the answers may have gone out meanwhile. */
+  readonly older: readonly Pending[];
 }
 
 /** Follows the relays of a client, and asks again after an outage. */
@@ -31,7 +41,7 @@ export class Retelling {
   readonly #opened = new Set<string>();
   readonly #awaySince = new Map<string, number>();
   /** What is asked again after the last outage of each relay, and when. */
-  readonly #again = new Map<string, { asked: readonly Pending[]; timers: readonly Timer[] }>();
+  readonly #again = new Map<string, Again & { readonly timers: readonly Timer[] }>();
 
   /** @param options What it works with. */
   constructor(options: RetellingOptions) {
@@ -54,33 +64,44 @@ export class Retelling {
     this.#awaySince.delete(url);
     const before = this.#again.get(url);
     for (const timer of before?.timers ?? []) timer.clear();
-    const asked = this.#options.pending().filter((request) =>
-      before?.asked.includes(request) || leftAfter(since, request)
+    const pending = this.#options.pending();
+    const asked = pending.filter((request) =>
+      before?.asked.includes(request) || (leftAfter(since, request) && leftWhole(request))
     );
-    const timers = asked.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
+    const older = pending.filter((request) => !asked.includes(request));
+    const timers = pending.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
       const timer = new Timer();
       timer.set(delayMs, () => {
-        this.#tellAgain(asked);
+        void this.#tellAgain({ asked, older });
         if (delayMs === AGAIN_AFTER_MS.at(-1)) this.#again.delete(url);
       });
       return timer;
     });
-    this.#again.set(url, { asked, timers });
+    this.#again.set(url, { asked, older, timers });
   }
 
-  #tellAgain(asked: readonly Pending[]): void {
-    const waiting = new Set(this.#options.pending());
-    for (const request of asked) {
-      if (waiting.has(request)) this.#options.publish(request.left.event);
-    }
+  /**
+   * What left before the outage may have been run by a server that has restarted since, and is asked
+   * only of one that has not. That it has could have been in an answer that was lost: so it is asked
+   * while no younger one is without an answer.
+   */
+  async #tellAgain({ asked, older }: Again): Promise<void> {
+    const isWaiting = (request: Pending) => this.#options.pending().includes(request);
+    const due = asked.filter(isWaiting);
+    for (const { left: { event } } of due) this.#options.publish(event);
+    const youngest = older.findLast(isWaiting);
+    if (youngest === undefined || due.length > 0 || !leftWhole(youngest)) return;
+    const isKnown = await this.#options.isKnown(youngest);
+    if (isKnown && isWaiting(youngest)) this.#options.publish(youngest.left.event);
   }
 }
 
-/**
- * Whether a request left in an outage, in one event: of one in parts, the last part alone is of no
- * use. What left before may have been run by a server that has restarted since.
- */
-function leftAfter(outageMs: number, { left: { event }, method }: Pending): boolean {
-  return event.created_at >= Math.floor(outageMs / 1000) - NOTICED_AFTER_SECONDS &&
-    parseObject(event.content)?.method === method;
+/** Whether a request left in one event: of one in parts, the last part alone is of no use. */
+function leftWhole({ left: { event }, method }: Pending): boolean {
+  return parseObject(event.content)?.method === method;
+}
+
+/** Whether a request left in an outage. */
+function leftAfter(outageMs: number, { left: { event } }: Pending): boolean {
+  return event.created_at >= Math.floor(outageMs / 1000) - NOTICED_AFTER_SECONDS;
 }

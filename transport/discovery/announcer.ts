@@ -6,33 +6,29 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, type RelayFailure } from "../../errors.ts";
-import type { Filter } from "../relay/filter.ts";
+import { settleWithin } from "../relay/_timer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 import type { ResultDecorator } from "../session/result_decorator.ts";
 import type { Transport } from "../types.ts";
-import {
-  DELETION_KIND,
-  PROFILE_KIND,
-  RELAY_LIST_KIND,
-  SERVER_ANNOUNCEMENT_KIND,
-} from "../wire/kinds.ts";
-import { addressOf, type Tags } from "../wire/tags.ts";
+import { PROFILE_KIND, RELAY_LIST_KIND, SERVER_ANNOUNCEMENT_KIND } from "../wire/kinds.ts";
+import type { Tags } from "../wire/tags.ts";
+import { EarlierRuns, OTHER_RELAYS_WAIT_MS } from "./_earlier_runs.ts";
 import { McpReader } from "./_mcp_reader.ts";
 import { ANNOUNCED_LISTS, type AnnouncedList } from "./announcement.ts";
 import { deletionDraft } from "./deletion.ts";
 import { checkProfile, profileDraft, type ProfileMetadata } from "./profile.ts";
 import type { EventDraft } from "./publish_event.ts";
-import { newestGenuine, relayListTemplate } from "./relay_list.ts";
+import { newestGenuine, relayListDraft } from "./relay_list.ts";
 
 const logger = getLogger(["cvm", "discovery"]);
 
 /** Changes that come within so many milliseconds are announced together. */
 const SETTLE_MS = 200;
-
 /** How a server is announced. */
 export interface AnnounceOptions {
   /**
@@ -69,6 +65,8 @@ export interface AnnouncerOptions extends AnnounceOptions {
   readonly serverTags: Tags;
   /** Adds to the lists before they are announced. */
   readonly decorateResult?: ResultDecorator;
+  /** The engine that verifies. */
+  readonly engine?: CryptoEngine;
   /** The clock, in milliseconds. Default: `Date.now`. */
   readonly now?: () => number;
   /** Called when a renewal fails. */
@@ -91,8 +89,7 @@ export class Announcer implements AsyncDisposable {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   readonly #current = new Map<number, NostrEvent>();
-  /** By kind: when an earlier run made its newest event, or deleted it, seconds. */
-  readonly #earlier = new Map<number, number>();
+  readonly #earlier: EarlierRuns;
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
@@ -106,6 +103,15 @@ export class Announcer implements AsyncDisposable {
       ...options.poolOptions,
     });
     this.#pools = extra.urls.length === 0 ? [options.pool] : [options.pool, extra];
+    this.#earlier = new EarlierRuns({
+      pools: this.#pools,
+      signer: options.signer,
+      engine: options.engine,
+      kinds: [...this.#kinds, ...(options.profile === undefined ? [] : [PROFILE_KIND])],
+      isCurrent: ({ kind, id }) => this.#current.get(kind)?.id === id,
+      report: (error) => this.#report(error),
+      signal: this.#stop.signal,
+    });
     this.#reader = new McpReader(options.source, {
       timeoutMs: options.requestTimeoutMs ?? 10_000,
       onNotification: (method) => this.#noticeChange(method),
@@ -113,7 +119,9 @@ export class Announcer implements AsyncDisposable {
   }
 
   /**
-   * Asks the server what it has and publishes it.
+   * Asks the server what it has and publishes it. A relay that can't be reached or is silent holds
+   * it up for a second at most: what it may know of earlier runs, and a profile, which must
+   * not take the place of a newer one, are seen to when it has answered or its time is over.
    *
    * @returns What was published, as soon as one relay has taken each event; the other relays follow.
    * @throws {SessionError} SERVER_NOT_ANSWERING when the MCP server does not answer.
@@ -122,33 +130,13 @@ export class Announcer implements AsyncDisposable {
   async start(): Promise<AnnouncementReceipt> {
     const { profile } = this.#options;
     if (profile !== undefined) checkProfile(profile);
-    const initializeResult = await this.#reader.initialize();
-    const capabilities = initializeResult.capabilities;
-    const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
-      typeof capabilities === "object" && capabilities !== null && capability in capabilities
-    );
-    const [found = []] = await Promise.all([this.#findOwn(this.#kinds), this.#noteDeletions()]);
-    for (const { kind, created_at } of found) this.#noteEarlier(kind, created_at);
-    const templates = [
-      this.#template(
-        SERVER_ANNOUNCEMENT_KIND,
-        JSON.stringify(initializeResult),
-        this.#options.serverTags,
-      ),
-    ];
-    for (const list of offered) {
-      const template = await this.#listTemplate(list);
-      if (template !== undefined) templates.push(template);
-    }
-    const { relayList = true, pool } = this.#options;
-    if (relayList !== false) {
-      const urls = relayList === true ? pool.urls : relayList.map(normalizeRelayUrl);
-      templates.push(relayListTemplate(urls, this.#createdAt(RELAY_LIST_KIND)));
-    }
-    if (profile !== undefined) templates.push(...await this.#profileTemplates(profile));
-    const receipt = await this.#publishAll(templates);
-    await this.#deleteStale(found);
+    const search = this.#earlier.search();
+    const [drafts, isAll] = await Promise.all([this.#readServer(), search.heard]);
+    const receipt = await this.#publishAll(drafts);
     for (const pool of this.#pools) void this.#followReconnects(pool);
+    const rest = search.all.then((found) => this.#followUp(found));
+    if (isAll) return mergeReceipts([receipt, await rest]);
+    this.#work = rest.then(logFailures).catch((error) => this.#report(error));
     return receipt;
   }
 
@@ -161,11 +149,9 @@ export class Announcer implements AsyncDisposable {
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
     clearTimeout(this.#timer);
-    const kinds = this.#options.profile === undefined
-      ? this.#kinds
-      : [...this.#kinds, PROFILE_KIND];
-    const found = await this.#findOwn(kinds);
-    const receipt = await this.#delete([...this.#current.values(), ...found ?? []], reason);
+    const [found = []] = await Promise.all([this.#earlier.search().all, this.#work]);
+    const events = [...this.#current.values(), ...found];
+    const receipt = await this.#delete(events, { reason, all: true });
     this.#current.clear();
     return receipt;
   }
@@ -196,45 +182,72 @@ export class Announcer implements AsyncDisposable {
   async #renew(): Promise<void> {
     const lists = [...this.#stale];
     this.#stale.clear();
-    const templates: EventTemplate[] = [];
+    const drafts: EventDraft[] = [];
     for (const list of lists) {
-      const template = await this.#listTemplate(list);
-      if (template === undefined) continue;
-      if (this.#current.get(list.kind)?.content !== template.content) templates.push(template);
+      const draft = await this.#readList(list);
+      if (draft === undefined) continue;
+      if (this.#current.get(list.kind)?.content !== draft.content) drafts.push(draft);
     }
-    const { failures } = await this.#publishAll(templates);
-    for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
+    logFailures(await this.#publishAll(drafts));
   }
 
-  async #listTemplate(list: AnnouncedList): Promise<EventTemplate | undefined> {
+  /** All that there is to announce but the profile. */
+  async #readServer(): Promise<readonly EventDraft[]> {
+    const initializeResult = await this.#reader.initialize();
+    const { capabilities } = initializeResult;
+    const offered = ANNOUNCED_LISTS.filter(({ capability }) =>
+      typeof capabilities === "object" && capabilities !== null && capability in capabilities
+    );
+    const { relayList = true, pool, serverTags } = this.#options;
+    const content = JSON.stringify(initializeResult);
+    const drafts: EventDraft[] = [{ kind: SERVER_ANNOUNCEMENT_KIND, tags: serverTags, content }];
+    for (const list of offered) {
+      const draft = await this.#readList(list);
+      if (draft !== undefined) drafts.push(draft);
+    }
+    if (relayList !== false) {
+      drafts.push(
+        relayListDraft(relayList === true ? pool.urls : relayList.map(normalizeRelayUrl)),
+      );
+    }
+    return drafts;
+  }
+
+  async #readList(list: AnnouncedList): Promise<EventDraft | undefined> {
     const read = await this.#reader.list(list);
     if (read === undefined) return undefined;
     const { decorateResult } = this.#options;
     const { result, tags } = decorateResult?.(list.method, read) ?? { result: read, tags: [] };
-    return this.#template(list.kind, JSON.stringify(result), tags);
-  }
-
-  #template(kind: number, content: string, tags: Tags = []): EventTemplate {
-    return { kind, created_at: this.#createdAt(kind), tags, content };
+    return { kind: list.kind, tags, content: JSON.stringify(result) };
   }
 
   /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
   #createdAt(kind: number): number {
-    const last = this.#current.get(kind)?.created_at ?? this.#earlier.get(kind) ?? -1;
+    const last = this.#current.get(kind)?.created_at ?? this.#earlier.timeOf(kind) ?? -1;
     return Math.max(this.#seconds(), last + 1);
   }
 
-  async #publishAll(templates: readonly EventTemplate[]): Promise<AnnouncementReceipt> {
-    const receipts = await Promise.all(templates.map((template) => this.#publish(template)));
-    return mergeReceipts(receipts);
+  async #publishAll(drafts: readonly EventDraft[]): Promise<AnnouncementReceipt> {
+    return mergeReceipts(await Promise.all(drafts.map((draft) => this.#publish(draft))));
   }
 
-  async #publish(template: EventTemplate): Promise<AnnouncementReceipt> {
-    const event = await this.#options.signer.signEvent(template);
+  async #publish(draft: EventDraft): Promise<AnnouncementReceipt> {
+    const event = await this.#options.signer.signEvent(this.#dated(draft));
     this.#current.set(event.kind, event);
-    return mergeReceipts(
-      await Promise.all(this.#pools.map((pool) => this.#publishTo(pool, event))),
-    );
+    const receipts: AnnouncementReceipt[] = [];
+    const taken = Promise.withResolvers<void>();
+    let isOut = false;
+    const sent = Promise.all(this.#pools.map(async (pool) => {
+      const receipt = await this.#publishTo(pool, event);
+      if (isOut) logFailures(receipt);
+      else receipts.push(receipt);
+      if (receipt.published.length > 0) taken.resolve();
+    }));
+    // Bootstrap relays that say nothing hold nobody up.
+    const soon = taken.promise.then(() => settleWithin(sent, OTHER_RELAYS_WAIT_MS));
+    await Promise.race([sent, soon]);
+    isOut = true;
+    return mergeReceipts(receipts);
   }
 
   async #publishTo(
@@ -257,66 +270,42 @@ export class Announcer implements AsyncDisposable {
     return this.#options.relayList === false ? kinds : [...kinds, RELAY_LIST_KIND];
   }
 
-  /** Deletes the lists that an earlier run announced and this one does not have. */
-  async #deleteStale(found: readonly NostrEvent[]): Promise<void> {
-    const stale = found.filter(({ kind }) => !this.#current.has(kind));
-    await this.#delete(stale, "The server does not offer this any more");
+  /** What is left to do when all is known that relays have of earlier runs. */
+  async #followUp(found: readonly NostrEvent[] | undefined): Promise<AnnouncementReceipt> {
+    // A relay that answered late may have had something newer than what was published.
+    const overtaken = [...this.#current.values()].filter(({ kind, created_at }) =>
+      created_at <= (this.#earlier.timeOf(kind) ?? -1)
+    );
+    const drafts: EventDraft[] = [...overtaken];
+    const { profile } = this.#options;
+    // Where no relay tells what it would take the place of, it is left.
+    if (profile !== undefined && found !== undefined) {
+      const before = found.filter(({ kind }) => kind === PROFILE_KIND);
+      drafts.push(profileDraft(profile, newestGenuine(before, this.#options.engine)));
+    }
+    const stale = (found ?? []).filter(({ kind }) =>
+      this.#kinds.includes(kind) && !this.#current.has(kind)
+    );
+    const [receipt] = await Promise.all([
+      this.#publishAll(drafts),
+      this.#delete(stale, { reason: "The server does not offer this any more" }),
+    ]);
+    return receipt;
   }
 
-  async #delete(events: readonly NostrEvent[], reason: string): Promise<AnnouncementReceipt> {
+  async #delete(
+    events: readonly NostrEvent[],
+    { reason, all }: { readonly reason: string; readonly all?: boolean },
+  ): Promise<AnnouncementReceipt> {
     if (events.length === 0) return { published: [], failures: [] };
     const deletion = await this.#options.signer.signEvent(
       this.#dated(deletionDraft(events, reason)),
     );
     return mergeReceipts(
       await Promise.all(
-        this.#pools.map((pool) => this.#publishTo(pool, deletion, { all: true })),
+        this.#pools.map((pool) => this.#publishTo(pool, deletion, { all })),
       ),
     );
-  }
-
-  /** The new profile; nothing where no relay tells what it would take the place of. */
-  async #profileTemplates(profile: ProfileMetadata): Promise<EventTemplate[]> {
-    const found = await this.#findOwn([PROFILE_KIND]);
-    return found === undefined ? [] : [this.#dated(profileDraft(profile, newestGenuine(found)))];
-  }
-
-  /** What was deleted in this very second could not be announced in it: a deletion holds up to its own time. */
-  async #noteDeletions(): Promise<void> {
-    const author = await this.#options.signer.getPublicKey();
-    const addresses = new Map(
-      [...this.#kinds, PROFILE_KIND].map((kind) => [addressOf(kind, author), kind]),
-    );
-    const deletions = await this.#findOwn([DELETION_KIND], { "#a": [...addresses.keys()] }) ?? [];
-    for (const { created_at, tags } of deletions) {
-      for (const [name, value = ""] of tags) {
-        const kind = name === "a" ? addresses.get(value) : undefined;
-        if (kind !== undefined) this.#noteEarlier(kind, created_at);
-      }
-    }
-  }
-
-  #noteEarlier(kind: number, createdAt: number): void {
-    this.#earlier.set(kind, Math.max(createdAt, this.#earlier.get(kind) ?? 0));
-  }
-
-  /** The server's own genuine events that relays have; `undefined` when none of them can be asked, which is reported. */
-  async #findOwn(
-    kinds: readonly number[],
-    tags: Filter = {},
-  ): Promise<readonly NostrEvent[] | undefined> {
-    const filter = { ...tags, kinds, authors: [await this.#options.signer.getPublicKey()] };
-    let found: NostrEvent[] | undefined;
-    for (const pool of this.#pools) {
-      try {
-        const events = await pool.query([filter], { signal: this.#stop.signal });
-        found = [...found ?? [], ...events.filter((event) => verifyEvent(event))];
-      } catch (error) {
-        if (!(error instanceof CvmError)) throw error;
-        this.#report(error);
-      }
-    }
-    return found;
   }
 
   /** A relay that comes back, or comes late, gets what it missed. */
@@ -330,8 +319,9 @@ export class Announcer implements AsyncDisposable {
       for await (const { url, state, since } of pool.status({ signal: this.#stop.signal })) {
         if (state !== "open" || served.get(url) === since) continue;
         served.set(url, since);
+        // None of them waits for another, nor for another relay.
         for (const event of this.#current.values()) {
-          await this.#publishTo(pool, event, { relays: [url] });
+          this.#publishTo(pool, event, { relays: [url] }).catch((error) => this.#report(error));
         }
       }
     } catch (error) {
@@ -353,6 +343,10 @@ export class Announcer implements AsyncDisposable {
     logger.warn("the announcement could not be renewed: {error}", { error: failure });
     this.#options.onError?.(failure);
   }
+}
+
+function logFailures({ failures }: AnnouncementReceipt): void {
+  for (const { url, reason } of failures) logger.warn("{url}: {reason}", { url, reason });
 }
 
 function mergeReceipts(receipts: readonly AnnouncementReceipt[]): AnnouncementReceipt {

@@ -4,11 +4,12 @@
  * @module
  */
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type EventTemplate, type NostrEvent, verifyEvent } from "../../crypto/event.ts";
+import { type NostrEvent, verifyEvent } from "../../crypto/event.ts";
 import { CvmError } from "../../errors.ts";
 import type { RelayPool } from "../relay/pool.ts";
 import { normalizeRelayUrl } from "../relay/url.ts";
 import { RELAY_LIST_KIND } from "../wire/kinds.ts";
+import type { EventDraft } from "./publish_event.ts";
 
 /** Relays that are taken from a relay list; a longer list is nobody's real one. */
 const MAX_RELAYS = 8;
@@ -34,6 +35,12 @@ export interface LookupOptions {
   readonly timeoutMs?: number;
   /** The engine that verifies. */
   readonly engine?: CryptoEngine;
+}
+
+/** Options of {@linkcode fetchRelayList}. */
+export interface RelayListLookupOptions extends LookupOptions {
+  /** Told once what the relays know that answer, while others can't be reached or are silent. */
+  readonly onHeard?: (list: RelayList | undefined) => void;
 }
 
 /**
@@ -72,7 +79,7 @@ export interface RelayList {
  *
  * @param pool The relays to ask; all of them are waited for, up to the deadline.
  * @param server The server's public key, hex.
- * @param options The deadline and the engine.
+ * @param options The deadline, the engine, and whom to tell before all have answered.
  * @returns The newest list whose signature holds; `undefined` when there is none.
  * @throws {RelayError} RELAY_UNREACHABLE when no relay could be asked.
  *
@@ -97,11 +104,17 @@ export interface RelayList {
 export async function fetchRelayList(
   pool: RelayPool,
   server: string,
-  options: LookupOptions = {},
+  options: RelayListLookupOptions = {},
 ): Promise<RelayList | undefined> {
-  const events = await pool.query([{ kinds: [RELAY_LIST_KIND], authors: [server] }], options);
-  const event = newestGenuine(events, options.engine);
-  return event && parseRelayList(event);
+  const { onHeard, engine, ...wait } = options;
+  const filter = { kinds: [RELAY_LIST_KIND], authors: [server] };
+  const read = (events: readonly NostrEvent[]) => {
+    const event = newestGenuine(events, engine);
+    return event && parseRelayList(event);
+  };
+  return read(
+    await pool.query([filter], { ...wait, onHeard: (events) => onHeard?.(read(events)) }),
+  );
 }
 
 /** Reads a relay list; the event must have been verified. What is no relay URL is left out, and a marker that nobody knows does not count. */
@@ -141,10 +154,9 @@ export function relayUrls(texts: readonly string[]): readonly string[] {
 }
 
 /** A relay list without markers, as CEP-17 recommends; what clients would not read is left out. */
-export function relayListTemplate(urls: readonly string[], createdAt: number): EventTemplate {
+export function relayListDraft(urls: readonly string[]): EventDraft {
   return {
     kind: RELAY_LIST_KIND,
-    created_at: createdAt,
     tags: urls.slice(0, MAX_RELAYS).map((url) => ["r", url]),
     content: "",
   };

@@ -10,6 +10,9 @@ import { Timer } from "./_timer.ts";
 import type { RelayConnection } from "./connection.ts";
 import type { Filter } from "./filter.ts";
 
+/** How long those that answer wait for a relay that is connected and says nothing, milliseconds. */
+const SILENCE_MS = 500;
+
 /** How an {@linkcode Inquiry} is done. */
 export interface InquiryOptions {
   readonly connections: readonly RelayConnection[];
@@ -30,6 +33,7 @@ export class Inquiry {
   readonly #found = new Map<string, NostrEvent>();
   readonly #failures: RelayFailure[] = [];
   readonly #timer = new Timer();
+  readonly #patience = new Timer();
   readonly #onAbort = () => this.fail(this.#options.signal?.reason);
   readonly #resolve: (events: NostrEvent[]) => void;
   readonly #reject: (error: unknown) => void;
@@ -81,13 +85,17 @@ export class Inquiry {
     if (reason === undefined) this.#served = true;
     else this.#failures.push({ url: connection.url, reason });
     if (this.#pending.size === 0) this.#finish();
-    else this.#tellWhatIsHeard();
+    else if (this.#served && !this.#isHeard) this.#considerTelling();
   }
 
-  /** Once those that are connected are through. */
+  /** Those that are connected are waited for, but not long. */
+  #considerTelling(): void {
+    if (![...this.#pending.keys()].some(({ isOpen }) => isOpen)) this.#tellWhatIsHeard();
+    else if (!this.#patience.isSet) this.#patience.set(SILENCE_MS, () => this.#tellWhatIsHeard());
+  }
+
   #tellWhatIsHeard(): void {
-    if (this.#isHeard || !this.#served) return;
-    if ([...this.#pending.keys()].some(({ isOpen }) => isOpen)) return;
+    this.#patience.clear();
     this.#isHeard = true;
     const { onHeard, report } = this.#options;
     try {
@@ -124,6 +132,7 @@ export class Inquiry {
 
   #end(): void {
     this.#timer.clear();
+    this.#patience.clear();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     for (const [connection, query] of this.#pending) connection.cancelQuery(query);
     this.#pending.clear();

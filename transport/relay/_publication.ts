@@ -18,6 +18,8 @@ export interface PublicationOptions {
   readonly signal: AbortSignal | undefined;
   /** Whether every relay's answer is waited for. */
   readonly all: boolean;
+  /** Called at the first OK, when other relays are still to come. */
+  readonly onFirst: () => void;
   /** Called when nothing goes on any more: later than the first OK, when relays are still to come. */
   readonly onEnd: () => void;
 }
@@ -65,7 +67,16 @@ export class Publication {
    */
   fail(error: unknown): void {
     this.#reject(error);
-    this.#end();
+    this.end();
+  }
+
+  /** Ends it for those that have not answered. */
+  end(): void {
+    this.#timer.clear();
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    for (const [connection, publish] of this.#pending) connection.cancelPublish(publish);
+    this.#pending.clear();
+    this.#options.onEnd();
   }
 
   #onDone(connection: RelayConnection, { reason }: PublishOutcome): void {
@@ -74,7 +85,10 @@ export class Publication {
     if (reason === undefined) this.#accepted.push(url);
     else this.#refused.push({ url, reason });
     if (this.#pending.size === 0) this.#finish("PUBLISH_REFUSED", "every relay refused");
-    else if (reason === undefined && !this.#options.all) this.#resolve(this.#receipt());
+    else if (reason === undefined && !this.#options.all && this.#accepted.length === 1) {
+      this.#resolve(this.#receipt());
+      this.#options.onFirst();
+    }
   }
 
   #expire(): void {
@@ -95,19 +109,11 @@ export class Publication {
       const message = `${what} the event ${id.slice(0, 8)} of kind ${kind}`;
       this.#reject(new RelayError(code, message, this.#refused));
     }
-    this.#end();
+    this.end();
   }
 
   #abort(): void {
     this.fail(this.#options.signal?.reason);
-  }
-
-  #end(): void {
-    this.#timer.clear();
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    for (const [connection, publish] of this.#pending) connection.cancelPublish(publish);
-    this.#pending.clear();
-    this.#options.onEnd();
   }
 
   #receipt(): PublishReceipt {

@@ -3,11 +3,14 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Signer } from "../../crypto/signer.ts";
 import { Backoff } from "./backoff.ts";
 import { fetchRelayInfo, type RelayInfo } from "./nip11.ts";
 import type { RelayPoolOptions } from "./options.ts";
 import type { WebSocketFactory } from "./websocket.ts";
+
+const logger = getLogger(["cvm", "relay"]);
 
 /** Every option of a pool, resolved. */
 export interface RelaySettings {
@@ -21,6 +24,7 @@ export interface RelaySettings {
   readonly clockSkewMs: number;
   readonly maxBufferedBytes: number;
   readonly maxFrameBytes: number;
+  readonly maxTrailingPublishes: number;
   readonly fetchRelayInfo: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   readonly report: (error: unknown) => void;
   readonly now: () => number;
@@ -53,8 +57,12 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
     clockSkewMs: atLeastZero("clockSkewMs", options.clockSkewMs ?? 300_000),
     maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes ?? 4_194_304),
     maxFrameBytes: positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
+    maxTrailingPublishes: atLeastZero(
+      "maxTrailingPublishes",
+      options.maxTrailingPublishes ?? 1_000,
+    ),
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
-    report: options.onError ?? ((error) => reportError(error)),
+    report: options.onError ?? logFault,
     now: options.now ?? Date.now,
     soonMs: positive("backoff.soonMs", backoff?.soonMs ?? 2_000),
     newBackoff,
@@ -68,6 +76,11 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
 export function positive(name: string, value: number): number {
   if (!(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);
   return value;
+}
+
+/** As everywhere in the transport: `reportError()` would end a Deno process, and Node.js has none. */
+function logFault(error: unknown): void {
+  logger.error("a handler of a relay pool failed: {error}", { error });
 }
 
 function atLeastZero(name: string, value: number): number {

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND, MESSAGE_KIND } from "../wire/kinds.ts";
 import { Authenticator, type AuthOutcome } from "./_auth.ts";
 import type { EventFrame } from "./_event_frame.ts";
 import { readFrame, type RelayMessage } from "./_frame.ts";
@@ -29,6 +30,12 @@ const CLOSE_TIMEOUT_MS = 1_000;
 
 /** No event has this id: what a ping asks for. */
 const IMPOSSIBLE_FILTER: Filter = { ids: ["0".repeat(64)], limit: 1 };
+
+/** What carries messages: a relay that refuses announcements may still carry answers. */
+const CARRIERS: readonly number[] = [MESSAGE_KIND, EPHEMERAL_GIFT_WRAP_KIND, GIFT_WRAP_KIND];
+
+/** A refusal that says who may write, and nothing about one event (NIP-01, NIP-42). */
+const STANDING_REFUSAL = /^(restricted|blocked|auth-required):/;
 
 const logger = getLogger(["cvm", "relay"]);
 
@@ -58,6 +65,7 @@ export class RelayConnection implements RelayLink {
   #pingId = "";
   #noticeCount = 0;
   #lastNotice: string | undefined;
+  #refusal: string | undefined;
   #dropped = 0;
 
   /**
@@ -149,6 +157,7 @@ export class RelayConnection implements RelayLink {
       dropped: this.#dropped,
       ...(lastError !== undefined && { lastError }),
       ...(this.#lastNotice !== undefined && { lastNotice: this.#lastNotice }),
+      ...(this.#refusal !== undefined && { refusal: this.#refusal }),
       ...(retryAt !== undefined && { retryAt }),
       ...(info !== undefined && { info }),
     };
@@ -187,6 +196,7 @@ export class RelayConnection implements RelayLink {
   publish(frame: EventFrame, onDone: (outcome: PublishOutcome) => void): Publish {
     const publish = new Publish(this, frame, (outcome) => {
       this.#publishes.delete(publish);
+      if (CARRIERS.includes(frame.event.kind)) this.#noteAnswer(outcome);
       onDone(outcome);
     });
     this.#publishes.add(publish);
@@ -287,6 +297,14 @@ export class RelayConnection implements RelayLink {
     this.#queries.clear();
     this.#publishes.clear();
     await settleWithin(Promise.all([closed, this.#info.stop()]), CLOSE_TIMEOUT_MS);
+  }
+
+  /** Keeps what a relay says that takes nothing from us, until it takes something. */
+  #noteAnswer({ reason }: PublishOutcome): void {
+    if (reason === this.#refusal) return;
+    if (reason !== undefined && !STANDING_REFUSAL.test(reason)) return;
+    this.#refusal = reason;
+    this.#observer.onStatus(this.status);
   }
 
   #onState(): void {

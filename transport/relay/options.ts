@@ -72,13 +72,19 @@ export interface RelayPoolOptions {
    */
   readonly maxBufferedBytes?: number;
   /**
+   * How many events that one relay has taken may still be on their way to others; with more, the
+   * oldest is not sent to them any more.
+   * @default {1_000}
+   */
+  readonly maxTrailingPublishes?: number;
+  /**
    * Asks a relay for its NIP-11 document. A failure is not fatal and holds nothing up.
    * @default {fetchRelayInfo}
    */
   readonly fetchRelayInfo?: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   /**
-   * Told what a subscription's handler threw.
-   * @default {globalThis.reportError}, which ends a Deno process unless an `error` listener prevents it.
+   * Told what a handler threw, of a subscription or a query. Default: it is logged as an error of
+   * the category `cvm`, `relay`.
    */
   readonly onError?: (error: unknown) => void;
   /**
@@ -155,9 +161,9 @@ export interface WaitOptions {
 /** Options of a query. */
 export interface QueryOptions extends WaitOptions {
   /**
-   * Told once, when every relay that is connected is through while others can't be reached yet: the
-   * events so far, the newest first. The query goes on for the others. What it throws goes to the
-   * pool's `onError`.
+   * Told once, when every relay that is connected is through, or has been silent for 500 ms after
+   * another was, while some are still waited for: the events so far, the newest first. The query
+   * goes on for the others. What it throws goes to the pool's `onError`.
    */
   readonly onHeard?: (events: readonly NostrEvent[]) => void;
 }

@@ -65,6 +65,8 @@ export class RelayPool implements AsyncDisposable {
   readonly #board = new StatusBoard(() => this.snapshot());
   readonly #pending = new Set<Pending>();
   readonly #readiness = new Set<Readiness>();
+  /** Those that one relay has taken, and others not yet, the oldest first. */
+  readonly #trailing = new Set<Publication>();
   #closed: Promise<void> | undefined;
 
   /**
@@ -169,7 +171,11 @@ export class RelayPool implements AsyncDisposable {
       timeoutMs,
       signal: options.signal,
       all: options.all ?? false,
-      onEnd: () => this.#pending.delete(publication),
+      onFirst: () => this.#trail(publication),
+      onEnd: () => {
+        this.#pending.delete(publication);
+        this.#trailing.delete(publication);
+      },
     });
     this.#pending.add(publication);
     return await publication.receipt;
@@ -257,6 +263,14 @@ export class RelayPool implements AsyncDisposable {
     const closing = Array.from(this.#connections.values(), (connection) => connection.close());
     this.#board.close();
     await Promise.all(closing);
+  }
+
+  /** Relays that say nothing must not make events pile up. */
+  #trail(publication: Publication): void {
+    this.#trailing.add(publication);
+    if (this.#trailing.size <= this.#settings.maxTrailingPublishes) return;
+    const [oldest] = this.#trailing;
+    oldest?.end();
   }
 
   /** The connections to some relays, or to all. */

@@ -25,6 +25,12 @@ export interface RelayStatus {
   readonly lastError?: string;
   /** The relay's last NOTICE: one printable line, cut short. */
   readonly lastNotice?: string;
+  /**
+   * Why the relay refused the last message that it was given, where it said who may write
+   * (`restricted:`, `blocked:`, `auth-required:`): nobody is reached through it until it takes one,
+   * with which this is gone.
+   */
+  readonly refusal?: string;
   /** When the next attempt is made, milliseconds since the epoch; while `"waiting"`. */
   readonly retryAt?: number;
   /** Whether the relay has accepted our key on this connection (NIP-42). */

@@ -7,7 +7,7 @@
  */
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { SessionError } from "../../errors.ts";
-import type { ByteBudget } from "../transfer/limits.ts";
+import type { Memory } from "../transfer/limits.ts";
 import { RequestStream } from "../transfer/open_stream.ts";
 import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
@@ -15,6 +15,7 @@ import { mayNameFrames, OPEN_STREAM } from "../wire/frames.ts";
 import { isTransferToken } from "../wire/message.ts";
 import type { Tags } from "../wire/tags.ts";
 import type { ClientFeatures } from "./_client_features.ts";
+import type { KeptAnswers } from "./_kept_answers.ts";
 import type { RequestInFlight } from "./_requests_in_flight.ts";
 import type { SessionLimits } from "./limits.ts";
 import { chooseReplyWrap, type Features, type Modes } from "./modes.ts";
@@ -34,8 +35,10 @@ export interface CorrespondentParts {
   readonly features: Features;
   /** The bounds. */
   readonly limits: SessionLimits;
+  /** The last answers to all clients. */
+  readonly keptAnswers: KeptAnswers;
   /** The memory for what waits to be read, of all clients. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** What the server says of itself with its first message (CEP-35). */
   readonly serverTags: Tags;
 }
@@ -48,6 +51,8 @@ export interface PostOptions {
   readonly asked?: GiftWrapKind;
   /** Sends it in parts when it does not fit an event. */
   readonly transfer?: OutgoingTransfer;
+  /** The id of the event that it answers, to be answered so should it come once more. */
+  readonly answers?: string;
 }
 
 /** One client, from the side of what is sent to it. */
@@ -79,8 +84,12 @@ export class Correspondent {
   }
 
   /** Sends a message. */
-  async post(message: JsonRpcMessage, { tags, asked, transfer }: PostOptions): Promise<void> {
-    const { peer, outbox, client, serverTags } = this.#parts;
+  async post(
+    message: JsonRpcMessage,
+    { tags, asked, transfer, answers }: PostOptions,
+  ): Promise<void> {
+    const { peer, outbox, client, serverTags, keptAnswers } = this.#parts;
+    const wrapKind = this.#wrapFor(asked);
     await outbox.send(message, {
       recipient: peer,
       tags,
@@ -88,8 +97,11 @@ export class Correspondent {
       startTags: client.takesTransfers
         ? tags
         : [...tags.filter(([name]) => name === "e"), ...serverTags],
-      wrapKind: this.#wrapFor(asked),
+      wrapKind,
       transfer,
+      ...(answers !== undefined && {
+        onWhole: (event) => keptAnswers.keep(answers, { event, recipient: peer, wrapKind }),
+      }),
     });
   }
 

@@ -80,6 +80,8 @@ export interface InboxOptions {
   readonly workers?: EventWorkers;
   /** Called with each message, in the order of arrival. */
   readonly onMessage: (inbound: Inbound) => void;
+  /** Called with the id of an event that has been received before, when it is sent once more. */
+  readonly onRepeated?: (eventId: string) => void;
   /** Called for faults of our own signer; a peer's faults are only logged. */
   readonly onError: (error: Error) => void;
 }
@@ -143,7 +145,11 @@ export class Inbox {
     const plain = event.kind === MESSAGE_KIND;
     // The signature of a wrap proves nothing; that of a message may have been forged in this copy alone.
     const copy = plain ? `${event.id}${event.sig}` : event.id;
-    if (this.#closed || this.#delivered.has(copy)) return;
+    if (this.#closed) return;
+    if (this.#delivered.has(copy)) {
+      if (plain && !stored) this.#options.onRepeated?.(event.id);
+      return;
+    }
     if (plain ? this.#options.modes.encryption === "required" : !this.#wraps.has(event.kind)) {
       return;
     }
@@ -179,10 +185,14 @@ export class Inbox {
     const { acceptOlder = replayMemory !== undefined } = this.#options;
     // What is older than we are may have run in an earlier life of this process.
     if (stored && !acceptOlder && event.created_at <= this.#startedAt) return false;
-    return event.kind === MESSAGE_KIND &&
+    const isOurs = event.kind === MESSAGE_KIND &&
       (author === undefined || event.pubkey === author) &&
-      (isAddressedTo(event, publicKey) || (acceptUnaddressed && !isAddressed(event))) &&
-      this.#guard.check(event.id, event.created_at) === "new";
+      (isAddressedTo(event, publicKey) || (acceptUnaddressed && !isAddressed(event)));
+    if (!isOurs) return false;
+    const verdict = this.#guard.check(event.id, event.created_at);
+    // What a relay had in store is no sign that anybody asks again.
+    if (verdict === "seen" && !stored) this.#options.onRepeated?.(event.id);
+    return verdict === "new";
   }
 
   async #open(event: NostrEvent, stored: boolean): Promise<Inbound | undefined> {

@@ -23,6 +23,12 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxSessions: number;
   /**
+   * What one client may take of `maxBufferedBytes`, whatever sessions it has. Default: a quarter, or
+   * what a message of `maxTransferBytes` takes where that is more; 105,906,176 with the other
+   * defaults.
+   */
+  readonly maxPeerBufferedBytes: number;
+  /**
    * Requests of one client that are being worked on, and as many whose answers are on their way.
    * @default {256}
    */
@@ -76,16 +82,31 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxRememberedIds: number;
   /**
+   * Answers that are kept for clients that ask once more, since theirs went out while they were away;
+   * the oldest go first.
+   * @default {4096}
+   */
+  readonly maxKeptAnswers: number;
+  /**
+   * The answers that are kept, in bytes.
+   * @default {8388608}
+   */
+  readonly maxKeptAnswerBytes: number;
+  /**
    * The largest event that is read, in bytes of its content.
    * @default {1048576}
    */
   readonly maxEventBytes: number;
 }
 
+/** What is kept beside the parts of a message, in bytes. */
+const BESIDE_PARTS = 1_048_576;
+
 /** The bounds where no option says otherwise. */
 export const DEFAULT_LIMITS: SessionLimits = {
   ...DEFAULT_TRANSFER_LIMITS,
   ...DEFAULT_STREAM_LIMITS,
+  maxPeerBufferedBytes: peerShare(DEFAULT_TRANSFER_LIMITS),
   maxSessions: 1000,
   maxInFlight: 256,
   maxTotalInFlight: 4096,
@@ -97,6 +118,8 @@ export const DEFAULT_LIMITS: SessionLimits = {
   idleTimeoutMs: 3_600_000,
   freshnessMs: 300_000,
   maxRememberedIds: 262_144,
+  maxKeptAnswers: 4_096,
+  maxKeptAnswerBytes: 8_388_608,
   maxEventBytes: MAX_EVENT_BYTES,
 };
 
@@ -114,7 +137,13 @@ export function resolveLimits(limits: Partial<SessionLimits> = {}): SessionLimit
     }
     given[name] = name.endsWith("Ms") ? Math.min(value, MAX_TIMER_MS) : value;
   }
-  return { ...DEFAULT_LIMITS, ...given };
+  const resolved = { ...DEFAULT_LIMITS, ...given };
+  return { ...resolved, maxPeerBufferedBytes: given.maxPeerBufferedBytes ?? peerShare(resolved) };
+}
+
+function peerShare({ maxBufferedBytes, maxTransferBytes }: TransferLimits): number {
+  const share = Math.max(maxBufferedBytes / 4, maxTransferBytes + BESIDE_PARTS);
+  return Math.min(maxBufferedBytes, share);
 }
 
 /** Lets so many things a second pass, and as many again in a burst. */

@@ -11,7 +11,7 @@ import { engineBeside, engineNames } from "../../crypto/engine_choice.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { RelayPool, type RelayPoolOptions } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
-import { ByteBudget } from "../transfer/limits.ts";
+import { PeerBudgets } from "../transfer/limits.ts";
 import { frameOf, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { errorResponse, isRequest, SERVER_ERROR } from "../wire/message.ts";
 import { infoTags, type ServerInfo } from "../wire/server_info.ts";
@@ -33,6 +33,8 @@ import { type RequestObserver, RequestWatch } from "./observer.ts";
 import { Outbox } from "./outbox.ts";
 import type { ReplayMemory } from "./replay_guard.ts";
 import type { ResultDecorator } from "./result_decorator.ts";
+import { KeptAnswers } from "./_kept_answers.ts";
+import { tellRefusals } from "./_refusals.ts";
 import { SessionTable } from "./_session_table.ts";
 import { ServerSession } from "./server_session.ts";
 import type { Session } from "./session.ts";
@@ -191,13 +193,14 @@ class RelayListener implements Listener {
   readonly #stop = new AbortController();
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
+  readonly #keptAnswers: KeptAnswers;
   readonly #sessions: SessionTable;
   readonly #unaccepted: ServerSession[] = [];
   readonly #authorizing = new Map<string, { settled: Promise<void>; messages: number }>();
   readonly #watch: RequestWatch;
   #refusals: RateLimiter;
   #unauthorized = 0;
-  readonly #budget: ByteBudget;
+  readonly #budgets: PeerBudgets;
   readonly #total = { count: 0 };
   readonly #sweep: ReturnType<typeof setInterval>;
   #wake: (() => void) | undefined;
@@ -213,7 +216,7 @@ class RelayListener implements Listener {
     // A flood of strangers is not worth a signature each.
     this.#refusals = new RateLimiter(limits.maxRefusalsPerSecond, this.#now());
     this.#sessions = new SessionTable(limits.maxSessions);
-    this.#budget = new ByteBudget(limits.maxBufferedBytes);
+    this.#budgets = new PeerBudgets(limits.maxBufferedBytes, limits.maxPeerBufferedBytes);
     this.#watch = new RequestWatch(options.observer, {
       now: this.#now,
       report: (error) => logger.error("an observer failed: {error}", { error }),
@@ -230,6 +233,14 @@ class RelayListener implements Listener {
     const engine = engineBeside(options);
     const common = { pool, signer, engine, workers, now: this.#now };
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
+    this.#keptAnswers = new KeptAnswers({
+      ...limits,
+      now: this.#now,
+      publish: ({ event, recipient, wrapKind }) => {
+        this.#outbox.publish(event, recipient, wrapKind)
+          .catch((error) => logger.debug("an answer was not taken once more: {error}", { error }));
+      },
+    });
     this.#inbox = new Inbox({
       ...common,
       publicKey,
@@ -237,6 +248,7 @@ class RelayListener implements Listener {
       limits,
       replayMemory: options.replayMemory,
       onMessage: (inbound) => this.#receive(inbound),
+      onRepeated: (eventId) => this.#keptAnswers.sendAgain(eventId),
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
     const sweepMs = Math.min(SWEEP_MS, limits.idleTimeoutMs);
@@ -244,6 +256,7 @@ class RelayListener implements Listener {
       () => this.#sessions.closeUnused(this.#now() - limits.idleTimeoutMs),
       sweepMs,
     );
+    void tellRefusals(pool.status({ signal: this.#stop.signal }));
     options.signal?.addEventListener("abort", () => void this.close(), {
       once: true,
       signal: this.#stop.signal,
@@ -365,7 +378,8 @@ class RelayListener implements Listener {
       features: options,
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,
-      budget: this.#budget,
+      budget: this.#budgets.of(inbound.event.pubkey),
+      keptAnswers: this.#keptAnswers,
       total: this.#total,
       onAssembled: (assembled) => this.#receive(assembled),
       watch: this.#watch,

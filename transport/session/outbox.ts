@@ -60,6 +60,8 @@ export interface Envelope {
   readonly wrapKind: GiftWrapKind | undefined;
   /** Called with the signed event before anything leaves, so that no answer can come too early (faults F18). */
   readonly onSigned?: (event: NostrEvent) => void;
+  /** Called with the signed event when it holds the whole message; not for one that leaves in parts. */
+  readonly onWhole?: (event: NostrEvent) => void;
   /** Tags beside `p` of the first part, where they are not `tags`. */
   readonly startTags?: Tags;
   /** Sends the message in parts when it does not fit an event; without it, such a message is refused. */
@@ -195,6 +197,7 @@ export class Outbox {
       const { recipient, wrapKind } = envelope;
       const event = await signer.signEvent(this.#unique.stamp(template));
       envelope.onSigned?.(event);
+      envelope.onWhole?.(event);
       const taken = this.publish(event, recipient, wrapKind);
       taken.catch(() => undefined); // reported to whoever awaits it; nobody has to
       return { event, taken };
@@ -204,7 +207,7 @@ export class Outbox {
   }
 
   #postInParts(content: string, envelope: Envelope, transfer: OutgoingTransfer): Promise<Posted> {
-    const { tags = [], startTags = tags, onSigned, ...way } = envelope;
+    const { tags = [], startTags = tags, onSigned, onWhole: _, ...way } = envelope;
     const others = tags.filter(([name]) => name === "e");
     return transfer.send<Posted>(content, {
       maxChunkBytes: this.chunkBytes(OVERSIZED_TRANSFER, transfer.token, { ...way, tags: others }),

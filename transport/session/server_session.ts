@@ -13,7 +13,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import { SessionError } from "../../errors.ts";
-import type { ByteBudget } from "../transfer/limits.ts";
+import type { Memory } from "../transfer/limits.ts";
 import type { OpenStream } from "../transfer/open_stream.ts";
 import { Transfers } from "../transfer/transfers.ts";
 import type {
@@ -42,6 +42,7 @@ import { ClientFeatures } from "./_client_features.ts";
 import { Delivery } from "./_delivery.ts";
 import { Correspondent } from "./_correspondent.ts";
 import { withIdentity, withoutClaims } from "./_client_identity.ts";
+import type { KeptAnswers } from "./_kept_answers.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
 import { undeliverable } from "./_undeliverable.ts";
@@ -74,7 +75,9 @@ export interface ServerSessionOptions {
   /** Whether requests say in their `_meta` who made them (CEP-16). */
   readonly injectClientPubkey: boolean;
   /** The memory for parts of messages and for streams, of all clients. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
+  /** The last answers to all clients. */
+  readonly keptAnswers: KeptAnswers;
   /** The requests in flight of all clients. */
   readonly total: RequestTotal;
   /** Takes a message that came in parts and is whole, to be let in like any other (faults F02). */
@@ -331,7 +334,7 @@ export class ServerSession implements Session {
     // MCP: who is told to cancel does not answer. A server that answers all the same finds nobody to answer to.
     const { answer, stream, eventId } = request;
     const reason = new SessionError("CLOSED", "the request was cancelled");
-    stream?.end(reason);
+    void stream?.abort(reason.message, reason);
     request.watched?.end("cancelled");
     this.#inFlight.delete(request);
     if (answer === undefined) {
@@ -398,7 +401,8 @@ export class ServerSession implements Session {
       await request.stream?.settle("error" in response || response.result.isError === true);
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile
       const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
-      const send = () => this.#to.post({ ...decorated.response, id }, { tags, asked, transfer });
+      const way = { tags, asked, transfer, answers: eventId };
+      const send = () => this.#to.post({ ...decorated.response, id }, way);
       await (transfer === undefined ? send() : this.#transfers.during(transfer, send));
     } catch (error) {
       request.watched?.end("lost");

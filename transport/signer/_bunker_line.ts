@@ -213,11 +213,12 @@ export class BunkerLine {
   }
 
   #giveUp({ method, answer, authUrl }: Question, timeoutMs: number): void {
+    const where = this.#options.address.relays.join(", ");
     const what = authUrl === undefined ? "" : `, after its owner was asked at ${authUrl}`;
     answer.reject(
       new SignerError(
         "SIGNER_NOT_ANSWERING",
-        `${this.name} did not answer ${method} within ${timeoutMs / 1000} s${what}`,
+        `${this.name} did not answer ${method} within ${timeoutMs / 1000} s on ${where}${what}`,
       ),
     );
   }

@@ -37,7 +37,8 @@ export interface BunkerSignerOptions {
    */
   readonly isKnown?: boolean;
   /**
-   * How long the bunker may take for an answer, milliseconds.
+   * How long the bunker may take for an answer, milliseconds. One that says nothing at all is given
+   * up after this time, also where it is asked twice whether it knows us.
    * @default {60_000}
    */
   readonly timeoutMs?: number;
@@ -203,15 +204,18 @@ async function enter(
   { pubkey, secret }: BunkerAddress,
   { isKnown = false, timeoutMs = 60_000 }: BunkerSignerOptions,
 ): Promise<string> {
+  let connectTimeoutMs = timeoutMs;
   if (isKnown) {
+    const knownTimeoutMs = Math.min(KNOWN_TIMEOUT_MS, timeoutMs / 2);
     try {
-      const known = await line.ask("get_public_key", [], Math.min(KNOWN_TIMEOUT_MS, timeoutMs / 2));
-      return checkKey(line, known);
+      return checkKey(line, await line.ask("get_public_key", [], knownTimeoutMs));
     } catch (error) {
       if (!(error instanceof SignerError)) throw error; // else: it has forgotten us
+      if (error.code === "SIGNER_NOT_ANSWERING") connectTimeoutMs -= knownTimeoutMs;
     }
   }
-  const answer = await line.ask("connect", secret === undefined ? [pubkey] : [pubkey, secret]);
+  const words = secret === undefined ? [pubkey] : [pubkey, secret];
+  const answer = await line.ask("connect", words, connectTimeoutMs);
   // Who knows the secret has made the address.
   if (secret !== undefined && answer !== "ack" && answer !== secret) {
     throw line.refused("connect", "it answers with another secret");

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Frame } from "../wire/frames.ts";
-import type { ByteBudget, TransferLimits } from "./limits.ts";
+import type { Memory, TransferLimits } from "./limits.ts";
 
 /** So many are kept of one peer. */
 const MAX_FRAMES = 32;
@@ -23,7 +23,7 @@ export interface EarlyFramesOptions<Context> {
   /** The bounds. */
   readonly limits: TransferLimits;
   /** The memory for the parts of all peers. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** Told of the last frame of a transfer whose first one did not come. */
   readonly onLost: (end: EarlyFrame<Context>) => void;
 }

@@ -14,7 +14,7 @@ import { utf8Length } from "../wire/event_size.ts";
 import { type Frame, frameMessage, OVERSIZED_TRANSFER } from "../wire/frames.ts";
 import { EarlyFrames } from "./_early_frames.ts";
 import { beginTransfer, type IncomingTransfer, type Problem } from "./incoming_transfer.ts";
-import type { ByteBudget, TransferLimits } from "./limits.ts";
+import type { Memory, TransferLimits } from "./limits.ts";
 
 const logger = getLogger(["cvm", "transport"]);
 
@@ -28,7 +28,7 @@ export interface IncomingTransfersOptions<Context> {
   /** The bounds. */
   readonly limits: TransferLimits;
   /** The memory for the parts of all peers. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** What keeping a context takes, in bytes. Default: nothing. */
   readonly weigh?: (context: Context) => number;
   /** Sends an `accept` or an `abort` to the peer. */

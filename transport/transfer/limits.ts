@@ -26,8 +26,8 @@ export interface TransferLimits {
    */
   readonly maxTransfers: number;
   /**
-   * The parts of all peers together that wait for the rest, in bytes; as much again may wait for
-   * decryption or verification.
+   * The parts of all peers together that wait for the rest, in bytes, and what waits in streams for
+   * its reader; as much again may wait for decryption or verification.
    * @default {268435456}
    */
   readonly maxBufferedBytes: number;
@@ -111,8 +111,16 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
   maxStreamMs: 86_400_000,
 };
 
+/** Memory that is taken and given back. */
+export interface Memory {
+  /** Takes some, in bytes; false when there is not so much left. */
+  take(bytes: number): boolean;
+  /** Gives back what was taken, in bytes. */
+  give(bytes: number): void;
+}
+
 /** Memory that many transfers share. */
-export class ByteBudget {
+export class ByteBudget implements Memory {
   readonly #max: number;
   #used = 0;
 
@@ -136,5 +144,42 @@ export class ByteBudget {
   /** Gives back what was taken. */
   give(bytes: number): void {
     this.#used -= bytes;
+  }
+}
+
+/** Memory that many peers share, of which none of them may take more than its part. */
+export class PeerBudgets {
+  readonly #total: ByteBudget;
+  readonly #maxPerPeer: number;
+  /** What each peer has taken that has taken something. */
+  readonly #used = new Map<string, number>();
+
+  /** @param max How much there is, in bytes. @param maxPerPeer How much one peer may take, in bytes. */
+  constructor(max: number, maxPerPeer: number) {
+    this.#total = new ByteBudget(max);
+    this.#maxPerPeer = maxPerPeer;
+  }
+
+  /** How many peers have taken something. */
+  get size(): number {
+    return this.#used.size;
+  }
+
+  /** The part of one peer; however often it is asked for, it is the same. */
+  of(peer: string): Memory {
+    return {
+      take: (bytes) => {
+        const used = (this.#used.get(peer) ?? 0) + bytes;
+        if (used > this.#maxPerPeer || !this.#total.take(bytes)) return false;
+        if (used > 0) this.#used.set(peer, used);
+        return true;
+      },
+      give: (bytes) => {
+        this.#total.give(bytes);
+        const left = (this.#used.get(peer) ?? 0) - bytes;
+        if (left > 0) this.#used.set(peer, left);
+        else this.#used.delete(peer);
+      },
+    };
   }
 }

@@ -8,7 +8,7 @@ import { SessionError } from "../../errors.ts";
 import type { JsonRpcNotification } from "../types.ts";
 import { utf8Length } from "../wire/event_size.ts";
 import { type Frame, frameMessage, OPEN_STREAM } from "../wire/frames.ts";
-import type { ByteBudget, StreamLimits, TransferLimits } from "./limits.ts";
+import type { Memory, StreamLimits, TransferLimits } from "./limits.ts";
 import { StreamReader } from "./stream_reader.ts";
 import { StreamWriter } from "./stream_writer.ts";
 
@@ -45,7 +45,7 @@ export interface RequestStreamOptions {
   /** The bounds. */
   readonly limits: StreamLimits & TransferLimits;
   /** The memory for what waits to be read, of all peers. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** What the data of a chunk may take in a frame, escaped twice, in bytes. */
   readonly maxChunkBytes: () => number;
   /** Sends a frame; resolves when a relay has it. */
@@ -126,11 +126,17 @@ export class RequestStream implements OpenStream {
     this.#watch();
   }
 
-  async abort(reason = "the stream was aborted"): Promise<void> {
+  /** As {@linkcode OpenStream.abort}; with an error of its own for both sides here. */
+  async abort(
+    reason = "the stream was aborted",
+    error = new SessionError("TRANSFER_FAILED", `the stream has failed: ${reason}`),
+  ): Promise<void> {
     if (this.#ended.signal.aborted) return;
-    const isKnown = !this.#isAnswered && (this.#writer.isOpen || this.#reader.hasStarted);
-    this.end(new SessionError("TRANSFER_FAILED", `the stream has failed: ${reason}`));
-    if (isKnown) await this.#send("abort", { reason }).catch(() => undefined); // nobody is left to be told
+    // A peer that has not begun yet would begin, and ask for signs of life.
+    const isExpected = this.#options.isWelcome || this.#writer.isOpen || this.#reader.hasStarted;
+    const matters = isExpected && !this.#isAnswered;
+    this.end(error);
+    if (matters) await this.#send("abort", { reason }).catch(() => undefined); // nobody is left to be told
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<string> {
@@ -178,7 +184,7 @@ export class RequestStream implements OpenStream {
 
   /** The request is about to be answered: what is open is closed, or aborted when the call has failed. */
   async settle(hasFailed: boolean): Promise<void> {
-    if (hasFailed) await this.abort("the call has failed");
+    if (hasFailed && this.isOpen) await this.abort("the call has failed");
     else await this.close().catch(() => undefined); // who wrote was told
     this.answered();
   }

@@ -7,7 +7,7 @@
 import { SessionError } from "../../errors.ts";
 import { utf8Length } from "../wire/event_size.ts";
 import type { Frame } from "../wire/frames.ts";
-import type { ByteBudget, StreamLimits, TransferLimits } from "./limits.ts";
+import type { Memory, StreamLimits, TransferLimits } from "./limits.ts";
 
 /** Why a stream can't go on; for the peer and for people. */
 export type StreamProblem = string;
@@ -17,7 +17,7 @@ export interface StreamReaderOptions {
   /** The bounds. */
   readonly limits: StreamLimits & TransferLimits;
   /** The memory for what waits, of all peers. */
-  readonly budget: ByteBudget;
+  readonly budget: Memory;
   /** Called when the stream fails here, or its reader has lost interest: the peer is to be told. */
   readonly onFailed: (reason: StreamProblem) => void;
   /** Called when everything has come. */

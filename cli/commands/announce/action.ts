@@ -9,27 +9,30 @@ import { PrivateKeySigner } from "../../../crypto/private_key_signer.ts";
 import { RelayError, type RelayFailure } from "../../../errors.ts";
 import { withdrawEvents } from "../../../transport/discovery/deletion.ts";
 import { ANNOUNCEMENT_KINDS } from "../../../transport/discovery/public_server.ts";
-import { McpGateway } from "../../../transport/gateway.ts";
+import { filterTools, McpGateway, type OpenUpstream } from "../../../transport/gateway.ts";
 import { RelayPool, type RelayPoolOptions } from "../../../transport/relay/pool.ts";
 import { MemoryRelay } from "../../../transport/testing/memory_relay.ts";
 import { PROFILE_KIND, RELAY_LIST_KIND } from "../../../transport/wire/kinds.ts";
 import { commonSchemasOf } from "../../announcement_options.ts";
 import { askingPoolOptions } from "../../connection.ts";
+import { type EntryOffer, offerOf } from "../../entry_offer.ts";
+import { entryOpener } from "../../entry_target.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { lookupRelays } from "../../lookup_relays.ts";
 import { Output } from "../../output.ts";
-import { gatewayKeyFile } from "../../paths.ts";
 import { sanitizeLine } from "../../sanitize.ts";
-import { prepareLocal } from "../inspect/target.ts";
+import type { ServerEntry } from "../../servers_file.ts";
+import { prepareLocal, stderrOf } from "../inspect/local_target.ts";
 import type {
   AnnounceArguments,
   AnnounceDeleteArguments,
   AnnouncePublishArguments,
 } from "./command.ts";
+import { type AnnouncedEntry, readEntry } from "./entry.ts";
 import { eventLines, KIND_NAMES } from "./events.ts";
-import { demandKey, knownKey, ownRelays } from "./owner.ts";
+import { demandKey, keySources, knownKey, ownRelays } from "./owner.ts";
 import { showAnnouncement } from "./show.ts";
 
 /** Does what was asked for. */
@@ -52,7 +55,8 @@ async function preview(
   io: CliIo,
   output: Output,
 ): Promise<void> {
-  const known = await knownKey(args, io);
+  const found = await readEntry(args, io);
+  const known = await knownKey(args, io, found);
   const signer = known?.signer ?? PrivateKeySigner.generate({ engine: io.engine });
   if (known === undefined) {
     await output.warn("there is no key yet; a new one stands in for it");
@@ -61,6 +65,7 @@ async function preview(
   await using relay = new MemoryRelay();
   const fetchRelayInfo = () => Promise.resolve(undefined);
   await using gateway = await openGateway(args, io, {
+    found,
     signer,
     relays: [relay.url],
     pool: { webSocket: relay.webSocket, fetchRelayInfo },
@@ -83,15 +88,11 @@ async function publish(
   io: CliIo,
   output: Output,
 ): Promise<void> {
-  const key = await loadOrCreateKey({
-    file: args.keyFile,
-    defaultFile: () => gatewayKeyFile(args.target, io.env),
-    io,
-    passwordFile: args.passwordFile,
-    connectTimeoutMs: args.connectTimeoutMs,
-  });
+  const found = await readEntry(args, io);
+  const key = await loadOrCreateKey(keySources(args, io, found));
   if (key.warning !== undefined) await output.warn(key.warning);
   await using gateway = await openGateway(args, io, {
+    found,
     signer: key.signer,
     relays: await ownRelays(args, io),
     pool: askingPoolOptions(args),
@@ -106,37 +107,65 @@ async function publish(
 async function openGateway(
   args: AnnouncePublishArguments,
   io: CliIo,
-  network: {
+  { found, ...network }: {
+    readonly found: AnnouncedEntry | undefined;
     readonly signer: StoredKey["signer"];
     readonly relays: readonly string[];
     readonly pool: RelayPoolOptions;
   },
 ): Promise<McpGateway> {
-  const { target: words, name, about, website, picture, encryption, giftWrap } = args;
-  if (words.length === 0) {
-    throw new UsageError("name the MCP server: its command, or its URL, after --");
-  }
-  const isUrl = /^https?:\/\//i.test(words[0] ?? "");
-  if (isUrl && words.length > 1) {
-    throw new UsageError(`after the URL ${words[0]} nothing may follow, but "${words[1]}" does`);
-  }
-  const { open } = await prepareLocal({ ...args, words, isUrl }, io);
+  const { encryption, giftWrap } = args;
+  const { upstream, info, commonSchemas, profile } = found === undefined
+    ? await openTyped(args, io)
+    : await openEntry(found.entry, io);
   const gateway = new McpGateway({
     ...network,
-    upstream: open,
+    upstream,
     encryption,
     giftWrap,
-    info: { name, about, website, picture },
-    announce: { relayList: args.relayList !== false && await ownRelays(args, io) },
-    commonSchemas: commonSchemasOf(args),
+    info,
+    announce: { relayList: args.relayList !== false && await ownRelays(args, io), profile },
+    commonSchemas,
     signal: io.signal,
   });
   await gateway.start();
   return gateway;
 }
 
+/** A server, and what is announced of it. */
+interface Announced extends Omit<EntryOffer, "tools"> {
+  readonly upstream: OpenUpstream;
+}
+
+async function openTyped(args: AnnouncePublishArguments, io: CliIo): Promise<Announced> {
+  const { target: words, name, about, website, picture } = args;
+  if (words.length === 0) {
+    throw new UsageError(
+      "name the MCP server: its command, or its URL, after --; or a file with --servers",
+    );
+  }
+  const isUrl = /^https?:\/\//i.test(words[0] ?? "");
+  if (isUrl && words.length > 1) {
+    throw new UsageError(`after the URL ${words[0]} nothing may follow, but "${words[1]}" does`);
+  }
+  const { open } = await prepareLocal({ ...args, words, isUrl }, io);
+  return {
+    upstream: open,
+    info: { name, about, website, picture },
+    commonSchemas: commonSchemasOf(args),
+    profile: undefined,
+  };
+}
+
+async function openEntry(entry: ServerEntry, io: CliIo): Promise<Announced> {
+  const { tools, ...offer } = await offerOf(entry);
+  const onStderr = stderrOf(sanitizeLine(entry.name, 64), io);
+  const open = await entryOpener(entry.target, { cleanEnv: false, io, onStderr });
+  return { ...offer, upstream: tools === undefined ? open : () => filterTools(open(), tools) };
+}
+
 async function remove(args: AnnounceDeleteArguments, io: CliIo, output: Output): Promise<void> {
-  const { signer } = await demandKey(args, io);
+  const { signer } = await demandKey(args, io, await readEntry(args, io));
   await using pool = new RelayPool(await lookupRelays(args, await ownRelays(args, io), io), {
     ...askingPoolOptions(args),
     signer,

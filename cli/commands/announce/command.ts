@@ -27,6 +27,10 @@ export interface AnnounceCommonArguments
   extends RelayTimeoutArguments, NetworkArguments, OutputArguments {
   /** The command that starts the MCP server, or its URL; it also says which key is meant. */
   readonly target: readonly string[];
+  /** The file of an MCP host that names the server, and its key. */
+  readonly servers?: string;
+  /** What that file calls it. */
+  readonly entry?: string;
 }
 
 /** What was said on the command line of `cvm announce preview` and `publish`. */
@@ -67,7 +71,12 @@ export type AnnounceArguments =
 export function announceCommand(): Parser<"sync", AnnounceArguments, unknown> {
   const preview = command(
     "preview",
-    merge(object({ command: constant("announce preview") }), publishOptions(), commonOptions()),
+    merge(
+      object({ command: constant("announce preview") }),
+      entryOptions(),
+      publishOptions(),
+      commonOptions(),
+    ),
     {
       brief: message`Print what would be published.`,
       description:
@@ -76,7 +85,12 @@ export function announceCommand(): Parser<"sync", AnnounceArguments, unknown> {
   );
   const publish = command(
     "publish",
-    merge(object({ command: constant("announce publish") }), publishOptions(), commonOptions()),
+    merge(
+      object({ command: constant("announce publish") }),
+      entryOptions(),
+      publishOptions(),
+      commonOptions(),
+    ),
     {
       brief: message`Announce a server, and leave.`,
       description:
@@ -105,6 +119,7 @@ export function announceCommand(): Parser<"sync", AnnounceArguments, unknown> {
     "delete",
     merge(
       object({ command: constant("announce delete") }),
+      entryOptions(),
       object("Deletion", {
         reason: withDefault(
           option("--reason", string({ metavar: "TEXT" }), {
@@ -140,6 +155,18 @@ function commonOptions() {
     networkOptions(),
     outputOptions(),
   );
+}
+
+function entryOptions() {
+  return object("Server of a file", {
+    servers: optional(option("--servers", string({ metavar: "FILE" }), {
+      description:
+        message`The server stands in an MCP host's file (mcpServers or servers): cvm announce publish --servers FILE NAME. The key and what is announced are those of cvm gateway --servers FILE NAME.`,
+    })),
+    entry: optional(argument(string({ metavar: "NAME" }), {
+      description: message`What the file of --servers calls the server.`,
+    })),
+  });
 }
 
 function publishOptions() {

@@ -47,6 +47,7 @@ export async function runCodegen(args: CodegenArguments, io: CliIo): Promise<voi
 async function generate(args: CodegenArguments, io: CliIo): Promise<string> {
   const { transport, server, key } = await prepareConnection(args, io, {
     handshakeTimeoutMs: Math.min(args.timeoutMs, 15_000),
+    bunkerTimeoutMs: args.timeoutMs,
   });
   if (key.warning !== undefined) await new Output(io, args.format).warn(key.warning);
   const client = new Client({ name: "cvm-codegen", version: VERSION });

@@ -7,18 +7,19 @@
 import { CvmError } from "../../../errors.ts";
 import { filterTools, type OpenUpstream } from "../../../transport/gateway.ts";
 import { parseAllowed } from "../../allow_option.ts";
-import { commonSchemasOf } from "../../announcement_options.ts";
 import { didYouMean } from "../../did_you_mean.ts";
+import { entryKeySources, offerOf } from "../../entry_offer.ts";
 import { UsageError } from "../../exit_codes.ts";
-import type { CliIo, Environment } from "../../io.ts";
+import type { CliIo } from "../../io.ts";
 import { loadOrCreateKey } from "../../key_store.ts";
-import { entryKeyFile, nameOfServersFile, serversKeyFile } from "../../paths.ts";
+import { nameOfServersFile, serversKeyFile } from "../../paths.ts";
+import { readProfile } from "../../profile_file.ts";
 import { sanitizeLine } from "../../sanitize.ts";
-import { KEY_VARIABLE } from "../../secret_variables.ts";
 import { readServersFile, type ServerEntry } from "../../servers_file.ts";
+import { toolsOf } from "../../tool_choice.ts";
 import type { GatewayArguments } from "./command.ts";
 import type { Journal } from "./_journal.ts";
-import { type GatewayPlan, readProfile, toolsOf } from "./_plan.ts";
+import type { GatewayPlan } from "./_plan.ts";
 import { openEntry } from "./_targets.ts";
 
 /** Options about one process or endpoint, which have their place in the file when there is one. */
@@ -192,33 +193,19 @@ async function planEntry(
   { file, io, journal }: FileContext,
 ): Promise<GatewayPlan> {
   const { name, settings } = entry;
-  const { keyFile, about, website, picture } = settings;
   const allow = [...args.allow.map(parseAllowed), ...settings.allow ?? []];
   const label = sanitizeLine(name, 64);
-  const profile = await readProfile(settings.profile);
+  const offer = await offerOf(entry, args); // before a key is made
   return {
+    ...offer,
     label,
     upstream: await openEntry(entry, { label, cleanEnv: args.cleanEnv, io, journal }),
-    // CVM_PRIVATE_KEY is one key, and there may be many servers.
     key: await loadOrCreateKey({
-      file: keyFile,
-      defaultFile: () => entryKeyFile({ file, name }, io.env),
-      io: { ...io, env: withoutKey(io.env) },
+      ...entryKeySources(entry, { file, io }),
       passwordFile: args.passwordFile,
       connectTimeoutMs: args.connectTimeoutMs,
     }),
-    info: { name: settings.name ?? name, about, website, picture },
-    profile,
-    commonSchemas: commonSchemasOf({
-      commonSchema: settings.commonSchemas ?? [],
-      category: settings.categories ?? [],
-    }),
     allow: args.allow.length > 0 || settings.allow !== undefined ? allow : undefined,
-    tools: toolsOf({
-      tool: settings.tools ?? args.tool,
-      denyTool: [...args.denyTool, ...settings.denyTools],
-      isClosed: settings.tools !== undefined || args.tool.length > 0,
-    }),
     announce: settings.announce ?? args.announce,
     perClient: settings.perClient ?? args.perClient,
   };
@@ -236,8 +223,4 @@ async function orLeaveOut(
     if (!(error instanceof CvmError || error instanceof UsageError)) throw error;
     bad.push({ name, error });
   }
-}
-
-function withoutKey(env: Environment): Environment {
-  return { ...env, get: (name) => name === KEY_VARIABLE ? undefined : env.get(name) };
 }

@@ -3,16 +3,17 @@
  *
  * @module
  */
-import { CvmError } from "../../../errors.ts";
+import { CvmError, type RelayFailure } from "../../../errors.ts";
 import type { Readiness } from "../../http/serve_health.ts";
 import type { GatewayUnit } from "./_unit.ts";
+import { refusalsOf } from "./_write_probe.ts";
 
 /** How long a relay may take to be found ready, in milliseconds. */
 const LOOK_MS = 250;
 
 /**
  * Ready is a gateway that has a server, and each of whose servers works and
- * listens on a relay at least. One that was given up is told of and does not
+ * listens on a relay at least that takes its answers. One that was given up is told of and does not
  * count, so that it does not take the others with it. Of several under one key
  * the same holds for each; where each client has its own, they are only told of.
  */
@@ -21,6 +22,7 @@ export async function readinessOf(units: readonly GatewayUnit[]): Promise<Readin
     server: unit.plan.label,
     state: unit.status.state,
     relays: await hasRelay(unit),
+    ...refused(unit), // after the relays were asked
     engine: unit.status.engine,
     ...(unit.members === undefined ? {} : { servers: unit.members }),
   })));
@@ -34,10 +36,16 @@ export async function readinessOf(units: readonly GatewayUnit[]): Promise<Readin
   return { ready, details: { servers } };
 }
 
-async function hasRelay({ pool }: GatewayUnit): Promise<boolean> {
+/** What relays said that take no answers; nothing where there is none. */
+function refused({ pool }: GatewayUnit): { readonly refusals?: readonly RelayFailure[] } {
+  const refusals = pool === undefined ? [] : refusalsOf(pool);
+  return refusals.length === 0 ? {} : { refusals };
+}
+
+async function hasRelay(unit: GatewayUnit): Promise<boolean> {
   try {
-    await pool?.ready({ timeoutMs: LOOK_MS });
-    return pool !== undefined;
+    await unit.pool?.ready({ timeoutMs: LOOK_MS });
+    return await unit.canAnswer();
   } catch (error) {
     if (error instanceof CvmError) return false;
     throw error;

@@ -4,7 +4,6 @@
  * @module
  */
 import type { AnnounceOptions } from "../../../transport/discovery/announcer.ts";
-import { checkProfile } from "../../../transport/discovery/profile.ts";
 import type { CommonSchemaOptions } from "../../../transport/discovery/schema_decorator.ts";
 import type { OpenUpstream } from "../../../transport/gateway.ts";
 import type { ToolFilterOptions } from "../../../transport/tool_filter.ts";
@@ -13,10 +12,11 @@ import { parseAllowed } from "../../allow_option.ts";
 import { commonSchemasOf } from "../../announcement_options.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
-import { readJsonFile } from "../../json_document.ts";
 import { loadOrCreateKey, type StoredKey } from "../../key_store.ts";
 import { gatewayKeyFile, slugOf } from "../../paths.ts";
+import { readProfile } from "../../profile_file.ts";
 import { KEY_VARIABLE } from "../../secret_variables.ts";
+import { toolsOf } from "../../tool_choice.ts";
 import type { GatewayArguments } from "./command.ts";
 import type { Journal } from "./_journal.ts";
 import { openTarget } from "./_targets.ts";
@@ -86,30 +86,4 @@ export async function planCommand(
     announce,
     perClient,
   };
-}
-
-/**
- * The profile in a file.
- *
- * @throws {InputError} CONFIG_INVALID when it can't be read or is no profile.
- */
-export async function readProfile(file: string | undefined): Promise<AnnounceOptions["profile"]> {
-  if (file === undefined) return undefined;
-  const value = await readJsonFile(file);
-  const fields = [...value.fields()].map(([name, field]) => [name, field.plain()]);
-  const profile = Object.fromEntries(fields);
-  checkProfile(profile);
-  return profile;
-}
-
-/** Which tools are offered, by what was said of them. */
-export function toolsOf(
-  { tool, denyTool, isClosed = tool.length > 0 }: {
-    readonly tool: readonly string[];
-    readonly denyTool: readonly string[];
-    readonly isClosed?: boolean;
-  },
-): ToolFilterOptions | undefined {
-  if (!isClosed && denyTool.length === 0) return undefined;
-  return { ...(isClosed ? { allow: tool } : {}), deny: denyTool };
 }

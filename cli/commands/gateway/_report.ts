@@ -9,6 +9,7 @@ import type { Output } from "../../output.ts";
 import { ownCommand } from "../../own_command.ts";
 import { sanitizeLine } from "../../sanitize.ts";
 import type { GatewayPlan } from "./_plan.ts";
+import { isMute, refusalsOf } from "./_write_probe.ts";
 
 /** Tells where a server is, and what a host has to know to use it. */
 export async function reportUnit(
@@ -20,6 +21,7 @@ export async function reportUnit(
   const nprofile = formatNprofile(gateway.publicKey, gateway.pool.urls);
   const entry = { mcpServers: { [label]: ownCommand(["proxy", nprofile]) } };
   const { announcement } = gateway;
+  const refusals = refusalsOf(gateway.pool);
   if (output.format !== "text") {
     return await output.note(JSON.stringify({
       server: label,
@@ -29,14 +31,21 @@ export async function reportUnit(
       relays: gateway.pool.urls,
       keyFile: key.source,
       announced: announcement?.published.map(({ kind }) => kind) ?? [],
+      canAnswer: !isMute(gateway.pool),
+      refusals,
       ...entry,
     }));
   }
   await output.note([
-    `cvm: the server ${label} is on Nostr`,
+    isMute(gateway.pool)
+      ? `cvm: the server ${label} is on Nostr, but can answer nobody: no relay takes what it sends`
+      : `cvm: the server ${label} is on Nostr`,
     `  npub      ${npub}`,
     `  nprofile  ${nprofile}`,
     `  relays    ${gateway.pool.urls.join(" ")}`,
+    ...refusals.map(({ url, reason }) =>
+      `  nobody can be answered through ${url}: ${sanitizeLine(reason)}`
+    ),
     `  key       ${key.source}${key.created ? " (new)" : ""}`,
     ...(announcement
       ? [`  announced kinds ${announcement.published.map(({ kind }) => kind).join(", ")}`]

@@ -20,6 +20,7 @@ import type { DrainOptions } from "../../../transport/server.ts";
 import type { Journal } from "./_journal.ts";
 import { Members, type MemberState } from "./_members.ts";
 import type { GatewayPlan } from "./_plan.ts";
+import { isMute, WriteProbe } from "./_write_probe.ts";
 
 /** After so many milliseconds the operator is told what is waited for. */
 const WAITING_MS = 4_000;
@@ -57,6 +58,7 @@ export class GatewayUnit {
   readonly #stop = new AbortController();
   #runs = false;
   #gateway: McpGateway | undefined;
+  #probe: WriteProbe | undefined;
   #status: GatewayStatus;
 
   /**
@@ -87,6 +89,15 @@ export class GatewayUnit {
     return this.#status.state === "starting" ? undefined : this.#gateway?.pool;
   }
 
+  /** Whether a relay takes its answers. Where it seems that none does, they are asked. */
+  async canAnswer(): Promise<boolean> {
+    const { pool } = this;
+    if (pool === undefined) return false;
+    // What was refused last may have been one answer, not all of them.
+    if (isMute(pool)) await this.#probe?.start();
+    return !isMute(pool);
+  }
+
   /**
    * Runs until it is drained.
    *
@@ -96,6 +107,11 @@ export class GatewayUnit {
   async run(): Promise<void> {
     const gateway = await this.#start();
     if (gateway === undefined) return;
+    const { encryption, giftWrap } = this.#options.gateway;
+    const { signer } = this.plan.key;
+    using probe = new WriteProbe(gateway.pool, { signer, encryption, giftWrap });
+    this.#probe = probe;
+    await probe.start();
     await this.#options.onUp(gateway);
     for await (const status of gateway.status()) {
       const before = this.#status.state;

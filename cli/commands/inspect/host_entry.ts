@@ -7,7 +7,7 @@ import { didYouMean } from "../../did_you_mean.ts";
 import { UsageError } from "../../exit_codes.ts";
 import type { CliIo } from "../../io.ts";
 import { sanitizeLine } from "../../sanitize.ts";
-import { type HttpTarget, type ProcessTarget, readServersFile } from "../../servers_file.ts";
+import { readServersFile, type ServerEntry } from "../../servers_file.ts";
 
 /**
  * What a host's file says of a server.
@@ -15,7 +15,7 @@ import { type HttpTarget, type ProcessTarget, readServersFile } from "../../serv
  * @param file The file.
  * @param name What the file calls the server.
  * @param io The environment.
- * @returns A process or a URL.
+ * @returns The entry.
  * @throws {UsageError} When the file has no such server, or it is switched off there.
  * @throws {InputError} CONFIG_INVALID when the file or the entry can't be used.
  */
@@ -23,10 +23,10 @@ export async function readHostEntry(
   file: string,
   name: string,
   { env }: CliIo,
-): Promise<ProcessTarget | HttpTarget> {
+): Promise<ServerEntry> {
   const { entries, problems, disabled } = await readServersFile(file, env);
   const found = entries.find((entry) => entry.name === name);
-  if (found !== undefined) return found.target;
+  if (found !== undefined) return found;
   const problem = problems.find((entry) => entry.name === name);
   if (problem !== undefined) throw problem.error;
   if (disabled.includes(name)) throw new UsageError(`"${name}" is switched off in ${file}`);

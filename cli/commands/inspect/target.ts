@@ -8,22 +8,14 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { CallError, SessionError, UpstreamError } from "../../../errors.ts";
 import type { NostrClientTransport } from "../../../transport/client.ts";
 import type { Transport } from "../../../transport/types.ts";
-import { childEnvironment } from "../../child_environment.ts";
-import { ChildProcessTransport } from "../../child_process.ts";
 import { prepareRoute, type ServerRoute } from "../../connection.ts";
-import { entryOpener } from "../../entry_target.ts";
 import { UsageError } from "../../exit_codes.ts";
-import { parseHeaders } from "../../header_option.ts";
-import { HttpUpstream } from "../../http_upstream.ts";
 import type { CliIo } from "../../io.ts";
 import type { NetworkArguments, ServerArguments } from "../../options.ts";
 import type { Output } from "../../output.ts";
 import { openNameCache } from "../../name_cache.ts";
-import { slugOf } from "../../paths.ts";
-import { sanitizeLine } from "../../sanitize.ts";
 import { SeenNames } from "../../seen_names.ts";
 import { VERSION } from "../../version.ts";
-import { readHostEntry } from "./host_entry.ts";
 import { asTimeout, GRACE_MS, McpSession } from "./mcp_session.ts";
 
 /** JSON-RPC's word for an internal error. */
@@ -69,10 +61,17 @@ export interface ConnectedTarget extends Target, AsyncDisposable {
 
 /** Whether options alone name a server beside Nostr. @throws {UsageError} When they contradict each other. */
 export function hasLocalTarget(args: TargetArguments): boolean {
-  const { stdio, http, servers, header = [], childCommand } = args;
+  const { stdio, http, servers, header = [], env, cwd, childCommand } = args;
   if (stdio && http !== undefined) throw new UsageError("--stdio and --http exclude each other");
   if (servers !== undefined && (stdio || http !== undefined)) {
     throw new UsageError("--servers names a server already, without --stdio and --http");
+  }
+  if (!stdio && (env.length > 0 || cwd !== undefined)) {
+    throw new UsageError(
+      servers === undefined
+        ? "--env and --cwd are for the process that --stdio starts"
+        : "--env and --cwd are about one server; with --servers they stand in the file",
+    );
   }
   if (header.length > 0 && http === undefined) throw new UsageError("--header is for --http");
   if (stdio && childCommand.length === 0) {
@@ -90,22 +89,15 @@ export async function prepareTarget(
   server: string | undefined,
   io: CliIo,
 ): Promise<Target> {
-  const { http, stdio, servers, childCommand } = args;
-  if (servers !== undefined) {
-    const label = server ?? "";
-    const entry = await readHostEntry(servers, label, io);
-    const open = await entryOpener(entry, { cleanEnv: false, io, onStderr: stderrOf(label, io) });
-    return { label, transport: open() };
-  }
-  if (http !== undefined || stdio) {
-    const words = http === undefined ? childCommand : [http];
-    const { label, open } = await prepareLocal({ ...args, words, isUrl: !stdio }, io);
-    return { label, transport: open() };
+  if (args.servers !== undefined || args.http !== undefined || args.stdio) {
+    // What is on Nostr needs nothing of it.
+    const { prepareNamed } = await import("./local_target.ts");
+    return await prepareNamed(args, server, io);
   }
   // Who mistypes a key learns it within the connect timeout; a relay that takes nothing is blamed first.
   const publishTimeoutMs = Math.min(args.timeoutMs, args.connectTimeoutMs);
   const handshakeTimeoutMs = publishTimeoutMs + 250;
-  const waits = { handshakeTimeoutMs, publishTimeoutMs };
+  const waits = { handshakeTimeoutMs, publishTimeoutMs, bunkerTimeoutMs: args.timeoutMs };
   const route = await prepareRoute({ ...args, server: server ?? "" }, io, waits);
   const nostr = route.open();
   return { label: server ?? "", transport: nostr, nostr, route };
@@ -114,52 +106,6 @@ export async function prepareTarget(
 /** Says what the user should know about the key that visits the server. */
 export async function warnOfKey({ route }: Target, output: Output): Promise<void> {
   if (route?.key.warning !== undefined) await output.warn(route.key.warning);
-}
-
-/** A server that is not on Nostr. */
-export interface LocalTarget {
-  /** A command and its arguments, or one URL. */
-  readonly words: readonly string[];
-  /** Whether it is a URL. */
-  readonly isUrl: boolean;
-  /** Headers of each request to a URL, `NAME=VALUE`. */
-  readonly header?: readonly string[];
-  /** Variables of the process. */
-  readonly env: readonly string[];
-  /** The working directory of the process. */
-  readonly cwd?: string;
-}
-
-/** Prepares connections to a server that is not on Nostr: to a URL, or to a process for each. */
-export async function prepareLocal(
-  { words, isUrl, header = [], env: assignments, cwd }: LocalTarget,
-  io: CliIo,
-): Promise<{ readonly label: string; readonly open: () => Transport }> {
-  const [command = "", ...rest] = words;
-  if (isUrl) {
-    const url = URL.parse(command);
-    if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new UsageError(`${command} is not an http: or https: URL`);
-    }
-    const bearer = io.env.get("CVM_UPSTREAM_BEARER");
-    const headers = parseHeaders(header, io.env);
-    return {
-      label: url.origin,
-      open: () => new HttpUpstream({ url, headers, bearer, fetch: io.fetch }),
-    };
-  }
-  const env = await childEnvironment({ env: io.env, clean: false, files: [], assignments });
-  const label = slugOf(words);
-  const process = { command, args: rest, env, cwd, onStderr: stderrOf(label, io) };
-  return { label, open: () => new ChildProcessTransport(process) };
-}
-
-/** Shows what a process says on its standard error. */
-function stderrOf(label: string, { stderr }: CliIo): (line: string) => void {
-  return (line) => {
-    // Nothing is left to tell a failure to when standard error is gone.
-    stderr.write(`[${label}] ${sanitizeLine(line, 2_000)}\n`).catch(() => undefined);
-  };
 }
 
 /** Speaks to a server. What has been opened is closed again when that fails. */

@@ -33,6 +33,8 @@ export interface WatchArguments extends NetworkArguments, OutputArguments {
   readonly withKey: readonly string[];
   /** The file that keeps what is shown. */
   readonly record?: string;
+  /** How long a bunker may take to answer, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /** Shows what comes until it is interrupted. */
@@ -116,12 +118,12 @@ async function ownKeys(
   args: WatchArguments,
   io: CliIo,
 ): Promise<ReadonlyMap<string, StoredKey["signer"]>> {
-  const { signer } = await visitorKey(args, io);
+  const { signer } = await visitorKey({ ...args, bunkerTimeoutMs: args.timeoutMs }, io);
   const signers = new Map([[signer.pubkey, signer]]);
   for (const file of args.withKey) {
-    const { passwordFile, connectTimeoutMs } = args;
-    const defaultFile = () => file;
-    const key = await loadKey({ file, defaultFile, io, passwordFile, connectTimeoutMs });
+    const { passwordFile, connectTimeoutMs, timeoutMs: bunkerTimeoutMs } = args;
+    const waits = { connectTimeoutMs, bunkerTimeoutMs };
+    const key = await loadKey({ file, defaultFile: () => file, io, passwordFile, ...waits });
     if (key === undefined) throw new UsageError(`--with-key ${file}: there is no such file`);
     signers.set(key.signer.pubkey, key.signer);
   }

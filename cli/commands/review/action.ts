@@ -115,7 +115,7 @@ function checkWords(what: string | undefined, words: readonly string[]): void {
 }
 
 async function ownKey(args: ReviewArguments, io: CliIo, output: Output): Promise<StoredKey> {
-  const key = await visitorKey(args, io);
+  const key = await visitorKey({ ...args, bunkerTimeoutMs: args.timeoutMs }, io);
   if (key.warning !== undefined) await output.warn(key.warning);
   return key;
 }

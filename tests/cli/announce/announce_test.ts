@@ -71,3 +71,59 @@ Deno.test("F30: cvm announce says whose announcement it can't know, and why a se
     assertStringIncludes(result.err, message);
   }
 });
+
+Deno.test("cvm announce --servers announces a server of a host's file as cvm gateway --servers does, with its key", async () => {
+  await using folder = await temporaryFolder();
+  await using relay = await serveRelay();
+  const file = `${folder.path}/mcp.json`;
+  const [command, ...args] = serverCommand();
+  const cvm = {
+    name: "From the file",
+    about: "Tests",
+    tools: ["echo", "env"],
+    commonSchemas: ["echo"],
+    categories: ["testing"],
+  };
+  const mcpServers = { one: { command, args, cvm }, off: { command, disabled: true } };
+  await Deno.writeTextFile(file, JSON.stringify({ mcpServers }));
+  const cvmRun = (words: readonly string[]) =>
+    runAlone([...words, "--relay", relay.url], folder.path);
+  const announce = (...words: string[]) => cvmRun(["announce", ...words, "--servers", file, "one"]);
+
+  const planned = await announce("preview", "--format", "json");
+  assertEquals(planned.code, 0, planned.err);
+  const [, server, tools] = JSON.parse(planned.out);
+  assertEquals(server.tags.slice(0, 2), [["name", "From the file"], ["about", "Tests"]]);
+  assert(tools.tags.some(([name, value]: string[]) => name === "t" && value === "testing"));
+  const names = JSON.parse(tools.content).tools.map(({ name }: { name: string }) => name);
+  assertEquals(names.sort(), ["echo", "env"]);
+  assertStringIncludes((await announce("delete")).err, "nothing was announced with it here");
+
+  const published = await announce("publish");
+  assertEquals(published.code, 0, published.err);
+  const npub = /npub1\w+/.exec(published.out)?.[0] ?? "";
+  assertMatch((await cvmRun(["announce", "show", npub])).out, /^kind 11316 {2}server {2}/m);
+  // The gateway of the file has the same key, and takes back what was announced here.
+  const withdrawal = ["gateway", "--servers", file, "--delete-announcement", "one"];
+  const gone = await cvmRun(withdrawal);
+  assertEquals(gone.code, 0, gone.err);
+  assertStringIncludes(gone.out, npub);
+  assertEquals((await announce("publish")).code, 0);
+  assertMatch((await announce("delete")).out, /^deleted: relay list, server, tools/m);
+
+  const wrong: readonly (readonly [readonly string[], string])[] = [
+    [["publish", "--servers", file], "needs the server's name"],
+    [["publish", "--servers", file, "off"], "switched off"],
+    [["publish", "--servers", file, "on"], 'it has: one; did you mean "one"?'],
+    [["publish", "--servers", file, "one", "--", "true"], "without a command after --"],
+    [["publish", "--servers", file, "one", "--name", "X"], "--name is about one server"],
+    [["preview", "--servers", file, "one", "--env", "A=1"], "--env is about one server"],
+    [["delete", "--servers", file, "one", "--key-file", file], "--key-file is about one server"],
+    [["delete", "one"], '"one" is too much'],
+  ];
+  for (const [words, message] of wrong) {
+    const { code, err } = await runAlone(["announce", ...words], folder.path);
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, message);
+  }
+});

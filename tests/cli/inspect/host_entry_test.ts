@@ -56,6 +56,43 @@ Deno.test("cvm inspect --servers looks at a server of an MCP host's file as the 
   }
 });
 
+Deno.test("cvm inspect takes the variables and the folder of a process from the file or with --stdio", async () => {
+  await using folder = await temporaryFolder();
+  const file = `${folder.path}/mcp.json`;
+  const [command = "", ...rest] = serverCommand();
+  const script = `echo "in $PWD with $A" >&2; exec "$@"`;
+  const args = ["-c", script, "sh", command, ...rest];
+  await Deno.mkdir(`${folder.path}/place`);
+  const cwd = await Deno.realPath(`${folder.path}/place`);
+  const entry = { command: "sh", args, cwd, env: { A: "of the file" } };
+  await Deno.writeTextFile(file, JSON.stringify({ mcpServers: { one: entry } }));
+  const run = async (...words: string[]) => {
+    const io = new TestIo({ env: { ...Deno.env.toObject(), XDG_CONFIG_HOME: folder.path } });
+    return { code: await runCli(["inspect", ...words], io), err: io.err };
+  };
+  const servers = ["--servers", file];
+  const inFile = await run(...servers, "one", "tools");
+  assertEquals(inFile.code, 0, inFile.err);
+  assertStringIncludes(inFile.err, `[one] in ${cwd} with of the file\n`);
+  const typed = ["--cwd", cwd, "--env", "A=of the line"];
+  const started = await run("--stdio", ...typed, "tools", "--", "sh", ...args);
+  assertEquals(started.code, 0, started.err);
+  assertStringIncludes(started.err, `in ${cwd} with of the line\n`);
+  const url = "http://127.0.0.1:1/mcp";
+  for (
+    const [words, message] of [
+      [[...servers, "one", "tools", "--cwd", cwd], "with --servers they stand in the file"],
+      [[...servers, "one", "tools", "--env", "A=1"], "with --servers they stand in the file"],
+      [["--http", url, "tools", "--cwd", cwd], "--stdio starts"],
+      [["a".repeat(64), "tools", "--env", "A=1"], "--stdio starts"],
+    ] as const
+  ) {
+    const { code, err } = await run(...words);
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, message);
+  }
+});
+
 Deno.test("cvm inspect --http sends headers, with variables in them", async () => {
   await using folder = await temporaryFolder();
   await using endpoint = openEndpoint();

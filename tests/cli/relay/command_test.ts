@@ -1,8 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { finalizeEvent, generateSecretKey } from "@nostr/tools/pure";
 import { Relay } from "@nostr/tools/relay";
-import { runCli } from "../../../cli/app.ts";
-import { Interrupt } from "../../../cli/io.ts";
 import {
   formatNpub,
   formatNsec,
@@ -12,30 +10,10 @@ import {
 } from "../../../crypto/mod.ts";
 import { ALICE, BOB, makeEvent, nowSeconds, TestClient } from "../../relays/client.ts";
 import { startGateway, visit } from "../gateway/_run.ts";
-import { HangupIo, serverCommand, temporaryFolder, until } from "../helpers.ts";
+import { serverCommand, temporaryFolder, until } from "../helpers.ts";
+import { startRelay } from "./_run.ts";
 
 const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
-
-/** Runs `cvm relay` on a free port; it is stopped at the end of the scope. */
-async function startRelay(...args: string[]) {
-  const io = new HangupIo({ env: Deno.env.toObject() });
-  const ended = runCli(["relay", "--port", "0", "--format", "json", ...args], io);
-  let isOver = false;
-  void ended.finally(() => isOver = true);
-  await until(() => isOver || io.out.includes("\n"));
-  const result = io.out === "" ? {} : JSON.parse(io.out);
-  return {
-    io,
-    ended,
-    result,
-    url: `ws://127.0.0.1:${result.port}`,
-    hangUp: () => io.hangUp(),
-    [Symbol.asyncDispose]: async () => {
-      io.controller.abort(new Interrupt("SIGTERM"));
-      await ended;
-    },
-  };
-}
 
 async function connect(url: string): Promise<TestClient> {
   const client = new TestClient(new WebSocket(url));

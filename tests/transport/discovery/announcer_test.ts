@@ -89,6 +89,68 @@ Deno.test("F26: a relay that comes back gets the announcement again", async () =
   assertEquals((await stored(relay, server.publicKey)).has(11316), true);
 });
 
+Deno.test("F16: relays that can't be opened or say nothing hold no announcement up", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using hole = new MemoryRelay({ url: "wss://hole.test" });
+  await using mute = new MemoryRelay({ url: "wss://mute.test" });
+  hole.faults.set({ neverOpen: true });
+  mute.faults.set({ withholdEose: true, withholdOk: true });
+  await using server = await serve(() => fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    relays: [mute.url, hole.url, good.url],
+    announce: { bootstrapRelays: ["wss://hole.test/bootstrap"], profile: { name: "later" } },
+    pool: {
+      ...poolOptions(good),
+      webSocket: (url) => createWebSocketFactory([good, hole, mute])(url.replace("/bootstrap", "")),
+      connectTimeoutMs: 60_000,
+      queryTimeoutMs: 60_000,
+      publishTimeoutMs: 60_000,
+      pingTimeoutMs: 60_000,
+    },
+  });
+  assertEquals(
+    [...(await stored(good, server.publicKey)).keys()].toSorted(),
+    [10002, 11316, 11317, 11318, 11319],
+  );
+});
+
+Deno.test("F26: what a relay knows of an earlier run is seen to when it answers late", async () => {
+  await using quick = new MemoryRelay({ url: "wss://quick.test" });
+  await using late = new MemoryRelay({ url: "wss://late.test" });
+  const signer = PrivateKeySigner.generate();
+  const ahead = Math.floor(Date.now() / 1000) + 60;
+  await using earlier = await RawPeer.open(late, signer);
+  for (const kind of [11316, 11320]) {
+    earlier.publish(
+      await signer.signEvent({ kind, created_at: ahead, tags: [], content: "{}" }),
+    );
+  }
+  await until("the earlier run is there", () => late.events.length === 2);
+  late.faults.set({ holdEose: [11316] });
+  await using server = await serve(() => pagedServer(1), {
+    signer,
+    relays: [quick.url, late.url],
+    announce: { profile: { name: "Paged" } },
+    pool: { ...poolOptions(quick), webSocket: createWebSocketFactory([quick, late]) },
+  });
+  const published = server.announcement?.published.map(({ kind }) => kind).toSorted();
+  assertEquals(published, [10002, 11316, 11317]);
+  late.faults.clear();
+  late.faults.release();
+  for (const relay of [quick, late]) {
+    await until("the rest is done", () => relay.events.some(({ kind }) => kind === 0));
+    await until(
+      "what was overtaken is published anew",
+      () => relay.events.some(({ kind, created_at }) => kind === 11316 && created_at > ahead),
+    );
+  }
+  await until("what is not offered any more is deleted", () => {
+    return late.events.some(({ kind, tags }) =>
+      kind === 5 && tags.some(([name, value]) => name === "k" && value === "11320")
+    );
+  });
+});
+
 Deno.test("F26: a deletion deletes, also what an earlier run published (CEP6-5, NIP9-1)", async () => {
   await using relay = new MemoryRelay();
   const signer = PrivateKeySigner.generate();

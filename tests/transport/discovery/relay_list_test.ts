@@ -71,9 +71,17 @@ function world(...names: string[]) {
     const url = `wss://${name}.test`;
     return [name, new MemoryRelay({ url })] as const;
   }));
+  const open = createWebSocketFactory([...relays.values()]);
+  const opened: string[] = [];
+  const webSocket = (url: string) => {
+    opened.push(url);
+    return open(url);
+  };
   return {
     relays,
-    pool: poolOptions({ webSocket: createWebSocketFactory([...relays.values()]) }),
+    /** The relays that somebody connected to, or tried to. */
+    opened,
+    pool: poolOptions({ webSocket }),
     async [Symbol.asyncDispose]() {
       for (const relay of relays.values()) await relay[Symbol.asyncDispose]();
     },
@@ -137,6 +145,46 @@ Deno.test("CEP17-3, CEP17-7, CEP17-8: a client meets the server at the first pla
     assertEquals(transport.pool.urls, urls(...met.split(" ")), JSON.stringify({ list, hints }));
     await mcp.close();
   }
+});
+
+Deno.test("F16: a silent discovery relay holds no client up, and is heard where the others' list is of no use", async () => {
+  await using net = world("directory", "mute", "listed");
+  const [directory, mute] = [net.relays.get("directory")!, net.relays.get("mute")!];
+  const signer = PrivateKeySigner.generate();
+  await using server = await serve(() => fixtureServer(), {
+    signer,
+    relays: urls("listed"),
+    pool: net.pool,
+  });
+  await using old = await RawPeer.open(directory, signer);
+  await using recent = await RawPeer.open(mute, signer);
+  const connect = async () => {
+    const mcp = makeClient();
+    const transport = new NostrClientTransport({
+      signer: PrivateKeySigner.generate(),
+      server: server.publicKey,
+      discoveryRelays: urls("mute", "directory"),
+      pool: { ...net.pool, queryTimeoutMs: 60_000, pingTimeoutMs: 60_000 },
+    });
+    await mcp.connect(transport);
+    assertEquals(transport.pool.urls, urls("listed"));
+    await mcp.close();
+  };
+  old.publish(await listOf([["r", "wss://listed.test"]], signer, 1_000));
+  await until("the list is there", () => directory.events.length === 1);
+  mute.faults.set({ withholdEose: true });
+  await connect();
+  old.publish(await listOf([["r", "wss://down.test"]], signer, 2_000));
+  recent.publish(await listOf([["r", "wss://listed.test"]], signer, 3_000));
+  await until("both are there", () => directory.events.length + mute.events.length === 3);
+  mute.faults.clear();
+  mute.faults.set({ holdEose: true, onDelivery: () => "hold" });
+  const asked = mute.received.length;
+  const connected = connect();
+  await until("the silent one is asked", () => mute.received.length > asked);
+  await until("the old list has been tried", () => net.opened.includes("wss://down.test"));
+  mute.faults.release();
+  await connected;
 });
 
 Deno.test("F14: a client that can meet its server nowhere says what was wrong with each relay", async () => {

@@ -74,6 +74,21 @@ Deno.test("F13: the first OK is enough; a silent relay and one that can't be ope
   await silent.until(() => silent.events.length === 1);
 });
 
+Deno.test("publish() does not let events pile up for a relay that takes none", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using late = new MemoryRelay({ url: "wss://late.test" });
+  late.faults.set({ refuseConnections: true });
+  await using pool = poolOn([good, late], { publishTimeoutMs: 60_000, maxTrailingPublishes: 2 });
+  const events = await Promise.all(["a", "b", "c", "d"].map((content) => makeEvent({ content })));
+  for (const event of events) await pool.publish(event);
+  assertEquals(good.events.length, 4);
+  late.faults.clear();
+  const last = await makeEvent({ content: "the last one, to know when all have come" });
+  await pool.publish(last, { relays: [late.url] });
+  await late.until(() => late.events.some(({ id }) => id === last.id));
+  assertEquals(late.events.map(({ content }) => content), ["c", "d", last.content]);
+});
+
 Deno.test("F13: a relay that comes up after the first OK gets the event too", async () => {
   await using good = new MemoryRelay({ url: "wss://good.test" });
   await using late = new MemoryRelay({ url: "wss://late.test" });

@@ -48,6 +48,22 @@ Deno.test("query() tells what the relays know that are connected, while another 
   await assertRejects(() => query, Error, "enough");
 });
 
+Deno.test("query() tells what it knows while a relay that is connected says nothing", async () => {
+  await using good = new MemoryRelay({ url: "wss://good.test" });
+  await using mute = new MemoryRelay({ url: "wss://mute.test" });
+  const event = await makeEvent({ kind: 11316 });
+  await using pool = poolOn([good, mute], { queryTimeoutMs: 60_000, pingTimeoutMs: 60_000 });
+  await pool.publish(event, { relays: [good.url] });
+  await pool.publish(await makeEvent(), { relays: [mute.url] });
+  mute.faults.set({ withholdEose: true });
+  const { promise, resolve } = Promise.withResolvers<readonly NostrEvent[]>();
+  const stop = new AbortController();
+  const query = pool.query([{ kinds: [11316] }], { onHeard: resolve, signal: stop.signal });
+  assertEquals(await promise, [event]);
+  stop.abort(new Error("enough"));
+  await assertRejects(() => query, Error, "enough");
+});
+
 Deno.test("query() tells once what the relays know that are connected, and nothing when none has answered", async () => {
   for (const refuses of [false, true]) {
     await using open = new MemoryRelay({ url: "wss://open.test" });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MemoryRelay } from "../../../transport/testing/mod.ts";
-import { poolOn, statusOf, until } from "./_harness.ts";
+import { makeEvent, poolOn, statusOf, until } from "./_harness.ts";
 
 Deno.test("status() starts with each relay as it is, then tells changes, and ends with close()", async () => {
   await using relay = new MemoryRelay();
@@ -46,3 +46,27 @@ Deno.test("status() ends with its signal, without an error", async () => {
   }
   assertEquals(count, 1);
 });
+
+for (
+  const [reason, kind, stands] of [
+    ["restricted: you may not write here", 25910, true],
+    ["blocked: you are not on the list", 21059, true],
+    ["auth-required: members only", 1059, true],
+    ["invalid: no such tag", 25910, false],
+    ["restricted: no announcements here", 11316, false],
+  ] as const
+) {
+  Deno.test(`status() ${stands ? "keeps" : "does not keep"} that a relay refuses kind ${kind} with "${reason}"`, async () => {
+    await using relay = new MemoryRelay();
+    await using pool = poolOn([relay]);
+    relay.faults.set({ refuseEvents: { reason } });
+    await pool.publish(await makeEvent({ kind })).catch(() => undefined);
+    const { refusal } = statusOf(pool, relay);
+    assertEquals(refusal?.startsWith(reason) ?? false, stands);
+    relay.faults.clear();
+    await pool.publish(await makeEvent({ kind: 11316 }));
+    assertEquals(statusOf(pool, relay).refusal, refusal);
+    await pool.publish(await makeEvent({ kind: 25910 }));
+    assertEquals(statusOf(pool, relay).refusal, undefined);
+  });
+}

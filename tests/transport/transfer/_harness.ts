@@ -63,7 +63,7 @@ export class Receiver {
 
   constructor(
     change: Partial<TransferLimits> = {},
-    options: Partial<IncomingTransfersOptions<number>> = {},
+    options: Partial<IncomingTransfersOptions<number>> & { readonly budget?: ByteBudget } = {},
   ) {
     const bounds = limits(change);
     this.budget = options.budget ?? new ByteBudget(bounds.maxBufferedBytes);

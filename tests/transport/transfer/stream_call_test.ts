@@ -527,6 +527,96 @@ Deno.test("CEP41-16: a close is no answer: a call waits for the one that its ser
   assertEquals(settled, 1);
 });
 
+/** A server written by hand, which has said that it streams, and a client of it. */
+async function handWritten(relay: MemoryRelay) {
+  const peer = await RawPeer.open(relay);
+  const signer = PrivateKeySigner.generate();
+  const options = { signer, stateless: true, encryption: "disabled" as const };
+  const { client, transport } = await connect(relay, peer.pubkey, options);
+  const send = async (message: unknown, tags: string[][] = []) =>
+    peer.publish(
+      await peer.message(signer.pubkey, message, { tags: [["p", signer.pubkey], ...tags] }),
+    );
+  const sent = () => peer.received.map(({ content }) => JSON.parse(content));
+  const greeting = client.ping();
+  await until("the ping comes", () => peer.received.length === 1);
+  const pong = { jsonrpc: "2.0", id: sent()[0].id, result: {} };
+  await send(pong, [["e", peer.received[0]!.id], ["support_open_stream"]]);
+  await greeting;
+  peer.received.length = 0;
+  return {
+    client,
+    transport,
+    send,
+    sent,
+    /** The token of the call, once it has come. */
+    token: async () => {
+      await until("the call comes", () => peer.received.length === 1);
+      return String(sent()[0].params._meta.progressToken);
+    },
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      await peer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+for (
+  const { way, begun } of [
+    { way: "streamCall()", begun: true },
+    { way: "streamCall()", begun: false },
+    { way: "callTool()", begun: true },
+  ]
+) {
+  Deno.test(`CEP41-4, CEP41-22: ${way} that is cancelled aborts its stream, which ${begun ? "has begun" : "may yet begin"}`, async () => {
+    await using relay = new MemoryRelay();
+    await using server = await handWritten(relay);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const heard = Promise.withResolvers<void>();
+    const streamed = () => {
+      const call = server.transport.streamCall("tools/call", { name: "x" }, { signal });
+      call.stream.readable.getReader().read().then(() => heard.resolve(), () => {});
+      return call.result;
+    };
+    const onprogress = () => heard.resolve();
+    const result = way === "streamCall()"
+      ? streamed()
+      : server.client.callTool({ name: "x" }, undefined, { signal, onprogress });
+    const token = await server.token();
+    if (begun) {
+      await server.send(streamFrame(token, 1, "start"));
+      await server.send(streamFrame(token, 2, "chunk", { chunkIndex: 0, data: "a" }));
+      await heard.promise;
+    }
+    stop.abort(new Error("enough"));
+    await assertRejects(() => result, Error, "enough");
+    await until("it is told", () => server.sent().length === 3);
+    // Servers of @contextvm/sdk don't know which call is cancelled.
+    const [, cancelled, aborted] = server.sent();
+    assertEquals(cancelled.method, "notifications/cancelled");
+    const { progressToken, cvm } = aborted.params;
+    assertEquals([progressToken, cvm.frameType], [token, "abort"]);
+  });
+}
+
+Deno.test("CEP41-4: a client whose call is cancelled is told that its stream is over", async () => {
+  await using relay = new MemoryRelay();
+  await using server = await serveStreams(relay, { encryption: "disabled" });
+  await using peer = await RawPeer.open(relay);
+  const send = async (message: unknown) =>
+    peer.publish(
+      await peer.message(server.publicKey, message, {
+        tags: [["p", server.publicKey], ["support_open_stream"]],
+      }),
+    );
+  const params = { name: "forever", arguments: {}, _meta: { progressToken: 7 } };
+  await send({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
+  await until("it streams", () => framesIn(peer.received).includes("chunk"));
+  await send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } });
+  await until("it ends", () => framesIn(peer.received).at(-1) === "abort");
+});
+
 Deno.test("F24: a stream that nobody reads slows no other, of the same client or of another", async () => {
   await using relay = new MemoryRelay();
   await using server = await serveStreams(relay);

@@ -1,0 +1,105 @@
+/**
+ * The last answers of a server, for clients that were away when theirs went
+ * out: relays keep no ephemeral events for them. A client that comes back asks
+ * again with the same event, which does not run a second time.
+ *
+ * @module
+ */
+import type { NostrEvent } from "../../crypto/event.ts";
+import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
+
+/** How often one answer is sent again, as a client of ours asks. */
+const MAX_AGAIN = 5;
+
+/** After so many milliseconds a copy of a request is no longer one that came by another relay. */
+const AGAIN_AFTER_MS = 1_000;
+
+/** What an event takes beside its content, in bytes, roughly. */
+const ENVELOPE_BYTES = 600;
+
+/** An answer that has left in one event. */
+export interface Answer {
+  /** The signed event. */
+  readonly event: NostrEvent;
+  /** Whom it answers, hex. */
+  readonly recipient: string;
+  /** The gift wrap that it left in. */
+  readonly wrapKind: GiftWrapKind | undefined;
+}
+
+/** Options of {@linkcode KeptAnswers}. */
+export interface KeptAnswersOptions {
+  /** How many are kept; the oldest go first. */
+  readonly maxKeptAnswers: number;
+  /** How much is kept, in bytes. */
+  readonly maxKeptAnswerBytes: number;
+  /** How long one is kept, in milliseconds: older requests are not asked again. */
+  readonly freshnessMs: number;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+  /** Sends an answer once more. */
+  readonly publish: (answer: Answer) => void;
+}
+
+interface Kept {
+  readonly answer: Answer;
+  readonly bytes: number;
+  readonly keptAt: number;
+  sentAt: number;
+  again: number;
+}
+
+/** Keeps answers by the ids of the events that asked for them. */
+export class KeptAnswers {
+  readonly #options: KeptAnswersOptions;
+  readonly #byRequest = new Map<string, Kept>();
+  #bytes = 0;
+
+  /** @param options The bounds, and how answers are sent. */
+  constructor(options: KeptAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byRequest.size;
+  }
+
+  /** Keeps an answer that is on its way. */
+  keep(requestEventId: string, answer: Answer): void {
+    const { maxKeptAnswers, maxKeptAnswerBytes, freshnessMs, now } = this.#options;
+    const bytes = answer.event.content.length + ENVELOPE_BYTES;
+    if (bytes > maxKeptAnswerBytes) return;
+    const keptAt = now();
+    this.#drop(requestEventId);
+    this.#byRequest.set(requestEventId, { answer, bytes, keptAt, sentAt: keptAt, again: 0 });
+    this.#bytes += bytes;
+    for (const [id, oldest] of this.#byRequest) {
+      const isOver = this.size > maxKeptAnswers || this.#bytes > maxKeptAnswerBytes;
+      if (!isOver && keptAt - oldest.keptAt <= freshnessMs) break;
+      this.#drop(id);
+    }
+  }
+
+  /**
+   * Sends the answer to a request once more that has come once more; nothing where there is none, or
+   * where it has just left.
+   */
+  sendAgain(requestEventId: string): void {
+    const kept = this.#byRequest.get(requestEventId);
+    if (kept === undefined) return;
+    const now = this.#options.now();
+    if (now - kept.keptAt > this.#options.freshnessMs) return this.#drop(requestEventId);
+    if (kept.again >= MAX_AGAIN || now - kept.sentAt < AGAIN_AFTER_MS) return;
+    kept.again += 1;
+    kept.sentAt = now;
+    this.#options.publish(kept.answer);
+  }
+
+  #drop(requestEventId: string): void {
+    const kept = this.#byRequest.get(requestEventId);
+    if (kept === undefined) return;
+    this.#byRequest.delete(requestEventId);
+    this.#bytes -= kept.bytes;
+  }
+}
