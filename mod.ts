@@ -137,6 +137,7 @@ export {
   type RelayInfo,
   type RelayLimitation,
   type RelayList,
+  type RelayListLookupOptions,
   RelayPool,
   type RelayPoolOptions,
   type RelayState,

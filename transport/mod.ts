@@ -46,6 +46,7 @@ export {
   publishReview,
   type ReadOptions,
   type RelayList,
+  type RelayListLookupOptions,
   type ReplyDraft,
   replyToReview,
   type ResultDecorator,

@@ -1,5 +1,5 @@
 /** Whatever verifies and wraps does so with the engine that was chosen. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type CryptoEngine, PrivateKeySigner, pureEngine, type Signer } from "../../crypto/mod.ts";
 import { EventError } from "../../errors.ts";
 import { NostrClientTransport } from "../../transport/client.ts";
@@ -109,6 +109,22 @@ Deno.test("what is published in answer to an event verifies it with the signer's
   await publishProfile(pool, { name: "me" }, { signer });
   assertEquals(await engine.during(() => publishProfile(pool, { about: "I" }, { signer })), 1);
   assertEquals(await engine.during(() => fetchAnnouncement(pool, server, { engine })), 1);
+});
+
+Deno.test("an announcement looks at what earlier runs have published with the signer's engine", async () => {
+  await using relay = new MemoryRelay();
+  const engine = new CountedEngine();
+  const options = {
+    signer: PrivateKeySigner.generate({ engine }),
+    announce: { profile: { name: "counted" } },
+    ...network(relay),
+  };
+  const run = async () => {
+    await using server = await serve(() => fixtureServer(), options);
+    assertEquals(server.engine, "counted");
+  };
+  assertEquals(await engine.during(run), 0);
+  assert(await engine.during(run) > 0);
 });
 
 Deno.test("BunkerSigner checks what comes back with its engine, by default that of clientSigner", async () => {

@@ -39,6 +39,7 @@ export {
   type ListedRelay,
   type LookupOptions,
   type RelayList,
+  type RelayListLookupOptions,
 } from "./relay_list.ts";
 export { type CommonSchemaOptions, commonSchemas } from "./schema_decorator.ts";
 export type { DecoratedResult, ResultDecorator } from "../session/result_decorator.ts";
