@@ -37,7 +37,7 @@ export async function lockFile(
   const started = performance.now();
   for (;;) {
     if (await make(file)) break;
-    if (await isOlder(file, staleMs)) await removeIfThere(file);
+    if (await isOlder(file, staleMs)) await removeStale(file, staleMs);
     else if (performance.now() - started >= waitMs) {
       return { [Symbol.asyncDispose]: async () => {} };
     } else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -65,11 +65,25 @@ async function make(file: string): Promise<boolean> {
 async function isOlder(file: string, ms: number): Promise<boolean> {
   try {
     const { mtime } = await Deno.stat(file);
-    return mtime !== null && Date.now() - mtime.getTime() > ms;
+    // A clock that was set back makes a file that is ahead of it.
+    return mtime !== null && Math.abs(Date.now() - mtime.getTime()) > ms;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false; // just given back
     throw error;
   }
+}
+
+/** Removes a lock that was left behind, but not the one that another has made in its place meanwhile. */
+async function removeStale(file: string, staleMs: number): Promise<void> {
+  const aside = `${file}.${crypto.randomUUID()}`;
+  try {
+    await Deno.rename(file, aside);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return; // another was quicker
+    throw error;
+  }
+  if (await isOlder(aside, staleMs)) await removeIfThere(aside);
+  else await Deno.rename(aside, file);
 }
 
 async function removeIfThere(file: string): Promise<void> {

@@ -15,6 +15,9 @@ import type {
 /** How often in a row a worker is found silent before it counts as dead. */
 const LOOKS = 4;
 
+/** The longest delay that `setTimeout` takes, milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
 /** A task as the main thread knows it. */
 export interface Task {
   /** What the worker is to do. */
@@ -138,7 +141,7 @@ export class WorkerLine {
     this.#startTimer = setTimeout(() => {
       if (looksLeft > 1) this.#awaitStart(looksLeft - 1);
       else this.#die(`it did not start within ${startTimeoutMs} ms`);
-    }, startTimeoutMs / LOOKS);
+    }, Math.min(startTimeoutMs / LOOKS, MAX_TIMER_MS));
   }
 
   /**
@@ -153,7 +156,7 @@ export class WorkerLine {
       if (this.#heard !== heard) this.#watchFor();
       else if (looksLeft > 1) this.#watchFor(looksLeft - 1);
       else this.#die(`it was silent for ${this.#options.silenceMs} ms with ${this.load} tasks`);
-    }, this.#options.silenceMs / LOOKS);
+    }, Math.min(this.#options.silenceMs / LOOKS, MAX_TIMER_MS));
   }
 
   #die(reason: string): void {

@@ -115,6 +115,35 @@ Deno.test("what left long before an outage does not run a second time on a serve
   stop.abort();
 });
 
+Deno.test("a server that has restarted runs nothing again, though it has introduced itself to another program with the key", async () => {
+  await using relay = new MemoryRelay();
+  const signer = PrivateKeySigner.generate();
+  const clientSigner = PrivateKeySigner.generate();
+  const first = await startServer(relay, { signer });
+  await using line = cable(relay);
+  const now = () => Date.now() - 5_000;
+  await using session = await connect(relay, first.server.publicKey, {
+    signer: clientSigner,
+    pool: line.pool,
+    now,
+  });
+  await using other = await connect(relay, first.server.publicKey, { signer: clientSigner });
+  const stop = new AbortController();
+  const call = session.client.callTool({ name: "later" }, undefined, { signal: stop.signal });
+  call.catch(() => undefined);
+  await until("the call runs", () => first.runs.length === 1);
+  line.cut();
+  await first.server.close();
+  await using second = await startServer(relay, { signer });
+  await other.client.callTool({ name: "echo", arguments: { message: "hello" } });
+  const before = relay.received.length;
+  line.mend();
+  await until("it has asked which process that is", () => relay.received.length >= before + 3);
+  await new Promise((resolve) => setTimeout(resolve, 2_500)); // until it would ask again
+  assertEquals(second.runs.length, 0);
+  stop.abort();
+});
+
 Deno.test("of several calls that were under way, each gets its answer after the outage", async () => {
   await using relay = new MemoryRelay();
   await using one = await startServer(relay);

@@ -17,7 +17,8 @@ const request = (id: number, method = "tools/list") => ({ jsonrpc: "2.0" as cons
 
 /** The tags that say something of their sender. */
 function discovery({ tags }: NostrEvent): readonly (readonly string[])[] {
-  return tags.filter(([name]) => name !== "p" && name !== "e" && name !== "salt");
+  const others = ["p", "e", "salt", "server_process"];
+  return tags.filter(([name = ""]) => !others.includes(name));
 }
 
 /** A client of ours that keeps what it hears. */

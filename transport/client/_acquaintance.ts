@@ -10,10 +10,12 @@ import {
   discoveryTags,
   hasFlag,
   hasSupportFlag,
+  SERVER_PROCESS,
   SUPPORT_OPEN_STREAM,
   SUPPORT_OVERSIZED_TRANSFER,
   SUPPORT_TRANSFER_TOKEN,
   type Tags,
+  tagValue,
 } from "../wire/tags.ts";
 
 /** A server that introduces itself so many times in a row does it always, and has not forgotten us. */
@@ -29,7 +31,7 @@ export class Acquaintance {
   #answersTokens = false;
   #isIntroduced = false;
   #introductions = 0;
-  #era = 0;
+  #process: string | undefined;
 
   /** What the server said of itself with its first message; empty before that. */
   get serverTags(): Tags {
@@ -73,16 +75,11 @@ export class Acquaintance {
   }
 
   /**
-   * Changes whenever the server may be another process than before, which knows nothing of what this
-   * one has asked; 0 while it has not introduced itself.
+   * Which process the server is, as it said last: another one knows nothing of what this one has run.
+   * `undefined` for servers that don't say so, and may run one event several times.
    */
-  get era(): number {
-    return this.#era;
-  }
-
-  /** Nobody will see whether the server introduces itself with the answer to a request. */
-  noteUnseen(): void {
-    if (this.#era > 0) this.#era += 1;
+  get process(): string | undefined {
+    return this.#process;
   }
 
   /** Notes whether the server knows what we can do. */
@@ -111,7 +108,7 @@ export class Acquaintance {
    */
   learn(tags: Tags, answered: string | undefined): boolean {
     this.#learnFeatures(tags);
-    if (hasSupportFlag(tags)) this.#era += 1;
+    this.#process = tagValue(tags, SERVER_PROCESS) ?? this.#process;
     if (this.#serverTags === undefined) {
       this.#serverTags = discoveryTags(tags);
       return false;

@@ -43,6 +43,8 @@ const logger = getLogger(["cvm", "transport"]);
 
 /** After so many milliseconds without an answer, an unknown server gets the first message in the other gift wrap too. */
 const OTHER_WRAP_AFTER_MS = 1_500;
+/** How long the server may take to say which process it is, milliseconds. */
+const PING_TIMEOUT_MS = 5_000;
 /** Requests of the server whose answers are remembered to be addressed. */
 const MAX_QUESTIONS = 1_000;
 
@@ -84,8 +86,6 @@ export class Exchange {
   /** Requests that are not signed yet, by their ids: one that is cancelled does not leave. */
   readonly #departing = new Map<RequestId, AbortController>();
   #initialize: JsonRpcRequest | undefined;
-  /** Finds out whether the server still knows us. */
-  #ping: StreamCall | undefined;
   #calls = 0;
 
   /** @param parts What it works with. */
@@ -171,29 +171,20 @@ export class Exchange {
     const retelling = new Retelling({
       pending: () => this.#pending.all,
       publish: (event) => this.#publishAgain(event, this.#parts.wraps.current),
-      isKnown: (request) => this.#isKnown(request),
+      serverProcess: () => this.#askProcess(),
     });
     await retelling.follow(statuses);
   }
 
-  /**
-   * Whether the server is the process that a request went to, as far as can be told: one that has
-   * restarted introduces itself with the next answer (CEP-35).
-   */
-  async #isKnown({ left: { era } }: Pending): Promise<boolean> {
-    const { acquaintance } = this.#parts;
-    if (era === 0 || era !== acquaintance.era) return false;
-    // One ping until it is answered: the answer to an earlier one could have said it, and be lost.
-    const asked = this.#pending.all.find(({ call }) => call !== undefined && call === this.#ping);
+  /** Which process the server is now, where it says so; `undefined`, too, when it is not there. */
+  async #askProcess(): Promise<string | undefined> {
     try {
-      if (asked !== undefined) this.#publishAgain(asked.left.event, this.#parts.wraps.current);
-      else this.#ping = this.call("ping", undefined, { timeoutMs: Infinity });
-      await this.#ping?.result;
+      await this.call("ping", undefined, { timeoutMs: PING_TIMEOUT_MS }).result;
+      return this.#parts.acquaintance.process;
     } catch (error) {
       logger.debug("a ping was not answered: {error}", { error });
-      return false;
+      return undefined;
     }
-    return era === acquaintance.era;
   }
 
   /** Ends everything. */
@@ -329,7 +320,7 @@ export class Exchange {
             transfer?.arrived();
             arrived.resolve();
           };
-          const left = { event, wrapKind, era: this.#parts.acquaintance.era };
+          const left = { event, wrapKind, process: this.#parts.acquaintance.process };
           pending = this.#pending.add(left, { request, sent, onArrived, call });
           this.#watchForSilence(pending);
         },
@@ -441,7 +432,6 @@ export class Exchange {
 
   /** Nobody waits for an answer any more. */
   #abandon(pending: Pending): void {
-    this.#parts.acquaintance.noteUnseen();
     this.#pending.settle(pending);
     if (pending.token !== undefined) this.#transfers?.forget(pending.token);
   }

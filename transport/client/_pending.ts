@@ -33,8 +33,8 @@ export interface Pending {
   readonly left: {
     readonly event: NostrEvent;
     readonly wrapKind: GiftWrapKind | undefined;
-    /** In which era of the server's it left. */
-    readonly era: number;
+    /** Which process the server was, where it says so. */
+    readonly process: string | undefined;
   };
   /** The highest progress that the caller has been told. */
   progress: number;

@@ -22,7 +22,7 @@ import { normalizeRelayUrl } from "../relay/url.ts";
 const logger = getLogger(["cvm", "discovery"]);
 
 /** How long a list that is there waits for the relays that may know a newer one, milliseconds. */
-const OTHER_RELAYS_WAIT_MS = 300;
+const OTHER_RELAYS_WAIT_MS = 1_000;
 
 /** What {@linkcode meetServer} works from. */
 export interface RelaySources {

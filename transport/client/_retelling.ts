@@ -21,17 +21,17 @@ const NOTICED_AFTER_SECONDS = 1;
 export interface RetellingOptions {
   /** The requests without an answer. */
   readonly pending: () => readonly Pending[];
-  /** Publishes a request once more; the server runs one event once. */
+  /** Publishes a request once more. */
   readonly publish: (event: NostrEvent) => void;
-  /** Whether the server still knows that it has run a request; asks it. Never rejects. */
-  readonly isKnown: (request: Pending) => Promise<boolean>;
+  /** Asks the server which process it is; `undefined` when it does not say. Never rejects. */
+  readonly serverProcess: () => Promise<string | undefined>;
 }
 
 /** What is asked again after an outage. */
 interface Again {
   /** What left in it. */
   readonly asked: readonly Pending[];
-  /** What left before it, the oldest first: the answers may have gone out meanwhile. */
+  /** What left before it: the answers may have gone out meanwhile. */
   readonly older: readonly Pending[];
 }
 
@@ -66,10 +66,12 @@ export class Retelling {
     for (const timer of before?.timers ?? []) timer.clear();
     const pending = this.#options.pending();
     const asked = pending.filter((request) =>
-      before?.asked.includes(request) || (leftAfter(since, request) && leftWhole(request))
+      before?.asked.includes(request) || (leftAfter(since, request) && mayRepeat(request))
     );
-    const older = pending.filter((request) => !asked.includes(request));
-    const timers = pending.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
+    const older = this.#wasCutOff(url)
+      ? pending.filter((request) => !asked.includes(request) && mayRepeat(request))
+      : [];
+    const timers = asked.length + older.length === 0 ? [] : AGAIN_AFTER_MS.map((delayMs) => {
       const timer = new Timer();
       timer.set(delayMs, () => {
         void this.#tellAgain({ asked, older });
@@ -80,25 +82,32 @@ export class Retelling {
     this.#again.set(url, { asked, older, timers });
   }
 
-  /**
-   * What left before the outage may have been run by a server that has restarted since, and is asked
-   * only of one that has not. That it has could have been in an answer that was lost: so it is asked
-   * while no younger one is without an answer.
-   */
+  /** Whether no other relay was there while this one was away. */
+  #wasCutOff(url: string): boolean {
+    return [...this.#opened].every((other) => other === url || this.#awaySince.has(other));
+  }
+
+  /** What left before the outage has been run, and is asked only of the process that has run it. */
   async #tellAgain({ asked, older }: Again): Promise<void> {
     const isWaiting = (request: Pending) => this.#options.pending().includes(request);
-    const due = asked.filter(isWaiting);
-    for (const { left: { event } } of due) this.#options.publish(event);
-    const youngest = older.findLast(isWaiting);
-    if (youngest === undefined || due.length > 0 || !leftWhole(youngest)) return;
-    const isKnown = await this.#options.isKnown(youngest);
-    if (isKnown && isWaiting(youngest)) this.#options.publish(youngest.left.event);
+    const publish = ({ left: { event } }: Pending) => this.#options.publish(event);
+    asked.filter(isWaiting).forEach(publish);
+    if (!older.some((request) => isWaiting(request) && request.left.process !== undefined)) return;
+    const process = await this.#options.serverProcess();
+    if (process === undefined) return;
+    older.filter((request) => isWaiting(request) && request.left.process === process)
+      .forEach(publish);
   }
 }
 
-/** Whether a request left in one event: of one in parts, the last part alone is of no use. */
-function leftWhole({ left: { event }, method }: Pending): boolean {
-  return parseObject(event.content)?.method === method;
+/**
+ * Whether a request can be asked again. Of one in parts, the last part alone is of no use; and servers
+ * of `@contextvm/sdk` run each copy of a plain event: only those that say which process they are
+ * don't.
+ */
+function mayRepeat({ left, method }: Pending): boolean {
+  if (parseObject(left.event.content)?.method !== method || method === "ping") return false;
+  return left.wrapKind !== undefined || left.process !== undefined || method !== "tools/call";
 }
 
 /** Whether a request left in an outage. */

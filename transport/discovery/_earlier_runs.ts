@@ -71,7 +71,9 @@ export class EarlierRuns {
     const each = searches.map(({ heard }) => heard);
     const soon = Promise.race(each)
       .then(() => settleWithin(Promise.all(each), OTHER_RELAYS_WAIT_MS));
-    return { heard: Promise.race([all.then(() => true), soon.then(() => false)]), all };
+    const heard = Promise.race([all.then(() => true), soon.then(() => false)]);
+    heard.catch(() => {}); // who waits for all only is told there
+    return { heard, all };
   }
 
   /** What the relays of a pool have; `undefined` when none of them can be asked. */

@@ -93,6 +93,7 @@ export class Announcer implements AsyncDisposable {
   readonly #stale = new Set<AnnouncedList>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #work: Promise<unknown> = Promise.resolve();
+  #isWithdrawn = false;
 
   /** Prepares it; nothing happens yet. @param options The server, its key, and where to publish. */
   constructor(options: AnnouncerOptions) {
@@ -134,9 +135,8 @@ export class Announcer implements AsyncDisposable {
     const [drafts, isAll] = await Promise.all([this.#readServer(), search.heard]);
     const receipt = await this.#publishAll(drafts);
     for (const pool of this.#pools) void this.#followReconnects(pool);
-    const rest = search.all.then((found) => this.#followUp(found));
-    if (isAll) return mergeReceipts([receipt, await rest]);
-    this.#work = rest.then(logFailures).catch((error) => this.#report(error));
+    if (isAll) return mergeReceipts([receipt, await this.#followUp(await search.all)]);
+    this.#do(async () => logFailures(await this.#followUp(await search.all)));
     return receipt;
   }
 
@@ -148,6 +148,7 @@ export class Announcer implements AsyncDisposable {
    * @returns The deletion and the relays that did not take it; nothing is published where there is nothing to delete.
    */
   async withdraw(reason = "The server is not offered any more"): Promise<AnnouncementReceipt> {
+    this.#isWithdrawn = true;
     clearTimeout(this.#timer);
     const [found = []] = await Promise.all([this.#earlier.search().all, this.#work]);
     const events = [...this.#current.values(), ...found];
@@ -172,11 +173,14 @@ export class Announcer implements AsyncDisposable {
 
   #noticeChange(method: string): void {
     for (const list of ANNOUNCED_LISTS) if (list.changed === method) this.#stale.add(list);
-    if (this.#stale.size === 0 || this.#stop.signal.aborted) return;
+    if (this.#stale.size === 0 || this.#isWithdrawn || this.#stop.signal.aborted) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#work = this.#work.then(() => this.#renew()).catch((error) => this.#report(error));
-    }, SETTLE_MS);
+    this.#timer = setTimeout(() => this.#do(() => this.#renew()), SETTLE_MS);
+  }
+
+  /** Does something when everything before it is done. */
+  #do(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((error) => this.#report(error));
   }
 
   async #renew(): Promise<void> {
@@ -223,8 +227,9 @@ export class Announcer implements AsyncDisposable {
 
   /** Now, or later than what it replaces: of two events of one second, chance would decide which one counts. */
   #createdAt(kind: number): number {
-    const last = this.#current.get(kind)?.created_at ?? this.#earlier.timeOf(kind) ?? -1;
-    return Math.max(this.#seconds(), last + 1);
+    const current = this.#current.get(kind)?.created_at ?? -1;
+    const earlier = this.#earlier.timeOf(kind) ?? -1;
+    return Math.max(this.#seconds(), current + 1, earlier + 1);
   }
 
   async #publishAll(drafts: readonly EventDraft[]): Promise<AnnouncementReceipt> {

@@ -11,6 +11,9 @@ import { Timer } from "./_timer.ts";
 import type { RelayConnection } from "./connection.ts";
 import type { PublishReceipt } from "./options.ts";
 
+/** What an event takes beside its content, roughly. */
+const ENVELOPE_BYTES = 600;
+
 /** How a {@linkcode Publication} is done. */
 export interface PublicationOptions {
   readonly connections: readonly RelayConnection[];
@@ -29,6 +32,8 @@ export interface PublicationOptions {
  * relays go on until the deadline, holding nobody up.
  */
 export class Publication {
+  /** What it takes in memory, roughly. */
+  readonly bytes: number;
   /** Settles for the caller. */
   readonly receipt: Promise<PublishReceipt>;
   readonly #event: NostrEvent;
@@ -51,6 +56,7 @@ export class Publication {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#event = event;
+    this.bytes = event.content.length + ENVELOPE_BYTES;
     this.#options = options;
     this.#timer.set(options.timeoutMs, () => this.#expire());
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });

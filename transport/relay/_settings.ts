@@ -24,7 +24,7 @@ export interface RelaySettings {
   readonly clockSkewMs: number;
   readonly maxBufferedBytes: number;
   readonly maxFrameBytes: number;
-  readonly maxTrailingPublishes: number;
+  readonly maxTrailingBytes: number;
   readonly fetchRelayInfo: (url: string, signal: AbortSignal) => Promise<RelayInfo | undefined>;
   readonly report: (error: unknown) => void;
   readonly now: () => number;
@@ -57,9 +57,9 @@ export function resolveSettings(options: RelayPoolOptions): RelaySettings {
     clockSkewMs: atLeastZero("clockSkewMs", options.clockSkewMs ?? 300_000),
     maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes ?? 4_194_304),
     maxFrameBytes: positive("maxFrameBytes", options.maxFrameBytes ?? 1_048_576),
-    maxTrailingPublishes: atLeastZero(
-      "maxTrailingPublishes",
-      options.maxTrailingPublishes ?? 1_000,
+    maxTrailingBytes: atLeastZero(
+      "maxTrailingBytes",
+      options.maxTrailingBytes ?? 8_388_608,
     ),
     fetchRelayInfo: options.fetchRelayInfo ?? fetchRelayInfo,
     report: options.onError ?? logFault,

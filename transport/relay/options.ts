@@ -72,11 +72,11 @@ export interface RelayPoolOptions {
    */
   readonly maxBufferedBytes?: number;
   /**
-   * How many events that one relay has taken may still be on their way to others; with more, the
-   * oldest is not sent to them any more.
-   * @default {1_000}
+   * How much of what one relay has taken may still be on its way to others, bytes; with more, the
+   * oldest event is not sent to them any more.
+   * @default {8_388_608}
    */
-  readonly maxTrailingPublishes?: number;
+  readonly maxTrailingBytes?: number;
   /**
    * Asks a relay for its NIP-11 document. A failure is not fatal and holds nothing up.
    * @default {fetchRelayInfo}

@@ -67,6 +67,7 @@ export class RelayPool implements AsyncDisposable {
   readonly #readiness = new Set<Readiness>();
   /** Those that one relay has taken, and others not yet, the oldest first. */
   readonly #trailing = new Set<Publication>();
+  #trailingBytes = 0;
   #closed: Promise<void> | undefined;
 
   /**
@@ -174,7 +175,7 @@ export class RelayPool implements AsyncDisposable {
       onFirst: () => this.#trail(publication),
       onEnd: () => {
         this.#pending.delete(publication);
-        this.#trailing.delete(publication);
+        if (this.#trailing.delete(publication)) this.#trailingBytes -= publication.bytes;
       },
     });
     this.#pending.add(publication);
@@ -268,9 +269,11 @@ export class RelayPool implements AsyncDisposable {
   /** Relays that say nothing must not make events pile up. */
   #trail(publication: Publication): void {
     this.#trailing.add(publication);
-    if (this.#trailing.size <= this.#settings.maxTrailingPublishes) return;
-    const [oldest] = this.#trailing;
-    oldest?.end();
+    this.#trailingBytes += publication.bytes;
+    for (const oldest of this.#trailing) {
+      if (this.#trailingBytes <= this.#settings.maxTrailingBytes) return;
+      oldest.end();
+    }
   }
 
   /** The connections to some relays, or to all. */

@@ -13,7 +13,7 @@ import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { mayNameFrames, OPEN_STREAM } from "../wire/frames.ts";
 import { isTransferToken } from "../wire/message.ts";
-import type { Tags } from "../wire/tags.ts";
+import { SERVER_PROCESS, type Tags } from "../wire/tags.ts";
 import type { ClientFeatures } from "./_client_features.ts";
 import type { KeptAnswers } from "./_kept_answers.ts";
 import type { RequestInFlight } from "./_requests_in_flight.ts";
@@ -41,6 +41,8 @@ export interface CorrespondentParts {
   readonly budget: Memory;
   /** What the server says of itself with its first message (CEP-35). */
   readonly serverTags: Tags;
+  /** Tells this process of the server from those before and after it. */
+  readonly process: string;
 }
 
 /** How a message is sent. */
@@ -76,11 +78,17 @@ export class Correspondent {
     this.#latestWrap = wrapKind;
   }
 
-  /** What the server says of itself, once a session (CEP-35); empty after that. */
-  introduction(): Tags {
-    if (this.#hasIntroduced) return [];
+  /**
+   * What the server says of itself, once a session (CEP-35); after that only which process it is, to
+   * who asks whether it is there.
+   *
+   * @param answered The method of the request that is answered.
+   */
+  introduction(answered?: string): Tags {
+    const process = [SERVER_PROCESS, this.#parts.process];
+    if (this.#hasIntroduced) return answered === "ping" ? [process] : [];
     this.#hasIntroduced = true;
-    return this.#parts.serverTags;
+    return [...this.#parts.serverTags, process];
   }
 
   /** Sends a message. */

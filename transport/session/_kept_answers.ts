@@ -7,6 +7,7 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
+import { RateLimiter } from "./limits.ts";
 
 /** How often one answer is sent again, as a client of ours asks. */
 const MAX_AGAIN = 5;
@@ -33,6 +34,10 @@ export interface KeptAnswersOptions {
   readonly maxKeptAnswers: number;
   /** How much is kept, in bytes. */
   readonly maxKeptAnswerBytes: number;
+  /** How many are sent once more a second, to all clients. */
+  readonly maxAnswersAgainPerSecond: number;
+  /** How many relays there are. */
+  readonly relays: number;
   /** How long one is kept, in milliseconds: older requests are not asked again. */
   readonly freshnessMs: number;
   /** The clock, in milliseconds. */
@@ -45,6 +50,8 @@ interface Kept {
   readonly answer: Answer;
   readonly bytes: number;
   readonly keptAt: number;
+  /** The relays that have passed the request on since. */
+  readonly relays: Set<string>;
   sentAt: number;
   again: number;
 }
@@ -53,11 +60,13 @@ interface Kept {
 export class KeptAnswers {
   readonly #options: KeptAnswersOptions;
   readonly #byRequest = new Map<string, Kept>();
+  readonly #rate: RateLimiter;
   #bytes = 0;
 
   /** @param options The bounds, and how answers are sent. */
   constructor(options: KeptAnswersOptions) {
     this.#options = options;
+    this.#rate = new RateLimiter(options.maxAnswersAgainPerSecond, options.now());
   }
 
   /** How many there are. */
@@ -72,7 +81,15 @@ export class KeptAnswers {
     if (bytes > maxKeptAnswerBytes) return;
     const keptAt = now();
     this.#drop(requestEventId);
-    this.#byRequest.set(requestEventId, { answer, bytes, keptAt, sentAt: keptAt, again: 0 });
+    const relays = new Set<string>();
+    this.#byRequest.set(requestEventId, {
+      answer,
+      bytes,
+      keptAt,
+      relays,
+      sentAt: keptAt,
+      again: 0,
+    });
     this.#bytes += bytes;
     for (const [id, oldest] of this.#byRequest) {
       const isOver = this.size > maxKeptAnswers || this.#bytes > maxKeptAnswerBytes;
@@ -83,14 +100,20 @@ export class KeptAnswers {
 
   /**
    * Sends the answer to a request once more that has come once more; nothing where there is none, or
-   * where it has just left.
+   * where it has just left. Of several relays, the first copy of each may be one that took its time.
+   *
+   * @param requestEventId The id of the request's event.
+   * @param relay The relay that has passed it on.
    */
-  sendAgain(requestEventId: string): void {
+  sendAgain(requestEventId: string, relay: string): void {
     const kept = this.#byRequest.get(requestEventId);
     if (kept === undefined) return;
     const now = this.#options.now();
     if (now - kept.keptAt > this.#options.freshnessMs) return this.#drop(requestEventId);
-    if (kept.again >= MAX_AGAIN || now - kept.sentAt < AGAIN_AFTER_MS) return;
+    const isFirst = this.#options.relays > 1 && !kept.relays.has(relay);
+    kept.relays.add(relay);
+    if (isFirst || kept.again >= MAX_AGAIN || now - kept.sentAt < AGAIN_AFTER_MS) return;
+    if (!this.#rate.take(now)) return;
     kept.again += 1;
     kept.sentAt = now;
     this.#options.publish(kept.answer);

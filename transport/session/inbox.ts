@@ -13,7 +13,7 @@ import type { EventWorkers } from "../../crypto/event_workers.ts";
 import { decryptWrap, type GiftWrapKind } from "../../crypto/gift_wrap.ts";
 import type { Signer } from "../../crypto/signer.ts";
 import { CvmError, EventError } from "../../errors.ts";
-import type { RelayPool, RelaySubscription } from "../relay/pool.ts";
+import type { EventOrigin, RelayPool, RelaySubscription } from "../relay/pool.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { MESSAGE_KIND } from "../wire/kinds.ts";
 import { parseMessage } from "../wire/message.ts";
@@ -80,8 +80,8 @@ export interface InboxOptions {
   readonly workers?: EventWorkers;
   /** Called with each message, in the order of arrival. */
   readonly onMessage: (inbound: Inbound) => void;
-  /** Called with the id of an event that has been received before, when it is sent once more. */
-  readonly onRepeated?: (eventId: string) => void;
+  /** Called with the id of an event that has been received before, when a relay passes it on once more. */
+  readonly onRepeated?: (eventId: string, relay: string) => void;
   /** Called for faults of our own signer; a peer's faults are only logged. */
   readonly onError: (error: Error) => void;
 }
@@ -130,24 +130,25 @@ export class Inbox {
   #subscribe(kinds: readonly number[], essential: boolean): RelaySubscription {
     const { pool, publicKey } = this.#options;
     return pool.subscribe({ kinds, "#p": [publicKey] }, {
-      onEvent: (event, { url, stored }) => {
+      onEvent: (event, from) => {
+        const { url, stored } = from;
         // What a relay had stored before we came may have run in an earlier life of this process.
         const copy = `${url} ${event.id}`;
         if (stored && !this.#primed.has(`${kinds} ${url}`)) {
           remember(this.#skipped, copy, MAX_SKIPPED_IDS);
-        } else if (!stored || !this.#skipped.has(copy)) this.#receive(event, stored);
+        } else if (!stored || !this.#skipped.has(copy)) this.#receive(event, from);
       },
       onEose: (url) => void this.#primed.add(`${kinds} ${url}`),
     }, { essential, live: true });
   }
 
-  #receive(event: NostrEvent, stored: boolean): void {
+  #receive(event: NostrEvent, from: EventOrigin): void {
     const plain = event.kind === MESSAGE_KIND;
     // The signature of a wrap proves nothing; that of a message may have been forged in this copy alone.
     const copy = plain ? `${event.id}${event.sig}` : event.id;
     if (this.#closed) return;
     if (this.#delivered.has(copy)) {
-      if (plain && !stored) this.#options.onRepeated?.(event.id);
+      if (plain) this.#noteRepeated(event, from);
       return;
     }
     if (plain ? this.#options.modes.encryption === "required" : !this.#wraps.has(event.kind)) {
@@ -155,7 +156,7 @@ export class Inbox {
     }
     if (!isAddressedTo(event, this.#options.publicKey)) return;
     if (event.content.length > this.#options.limits.maxEventBytes) return;
-    if (plain && !this.#isWanted(event, stored)) return;
+    if (plain && !this.#isWanted(event, from)) return;
     const { maxUnverified, maxBufferedBytes } = this.#options.limits;
     const bytes = event.content.length;
     if (
@@ -169,7 +170,7 @@ export class Inbox {
     remember(this.#delivered, copy, MAX_DELIVERED);
     this.#unverified += 1;
     this.#unverifiedBytes += bytes;
-    const opened = this.#open(event, stored);
+    const opened = this.#open(event, from);
     // Verification may take its time; delivery keeps the order of arrival.
     this.#tail = this.#tail.then(async () => {
       const inbound = await opened;
@@ -180,22 +181,26 @@ export class Inbox {
   }
 
   /** The checks that need no cryptography, on what claims to be a message. */
-  #isWanted(event: NostrEvent, stored: boolean): boolean {
+  #isWanted(event: NostrEvent, from: EventOrigin): boolean {
     const { publicKey, author, acceptUnaddressed = false, replayMemory } = this.#options;
     const { acceptOlder = replayMemory !== undefined } = this.#options;
     // What is older than we are may have run in an earlier life of this process.
-    if (stored && !acceptOlder && event.created_at <= this.#startedAt) return false;
+    if (from.stored && !acceptOlder && event.created_at <= this.#startedAt) return false;
     const isOurs = event.kind === MESSAGE_KIND &&
       (author === undefined || event.pubkey === author) &&
       (isAddressedTo(event, publicKey) || (acceptUnaddressed && !isAddressed(event)));
     if (!isOurs) return false;
     const verdict = this.#guard.check(event.id, event.created_at);
-    // What a relay had in store is no sign that anybody asks again.
-    if (verdict === "seen" && !stored) this.#options.onRepeated?.(event.id);
+    if (verdict === "seen") this.#noteRepeated(event, from);
     return verdict === "new";
   }
 
-  async #open(event: NostrEvent, stored: boolean): Promise<Inbound | undefined> {
+  /** What a relay had in store is no sign that anybody asks again. */
+  #noteRepeated({ id }: NostrEvent, { url, stored }: EventOrigin): void {
+    if (!stored) this.#options.onRepeated?.(id, url);
+  }
+
+  async #open(event: NostrEvent, from: EventOrigin): Promise<Inbound | undefined> {
     const { signer, limits } = this.#options;
     try {
       if (event.kind === MESSAGE_KIND) {
@@ -203,7 +208,7 @@ export class Inbox {
         return { event, message: parseMessage(event.content), wrapKind: undefined };
       }
       const inner = await decryptWrap(event, signer, { maxPlaintextBytes: limits.maxEventBytes });
-      if (!this.#isWanted(inner, stored)) {
+      if (!this.#isWanted(inner, from)) {
         logger.debug(
           "dropped an event from inside a gift wrap: kind {kind}, not for us or not fresh",
           {

@@ -93,6 +93,11 @@ export interface SessionLimits extends TransferLimits, StreamLimits {
    */
   readonly maxKeptAnswerBytes: number;
   /**
+   * Kept answers that are sent once more in a second, to all clients.
+   * @default {100}
+   */
+  readonly maxAnswersAgainPerSecond: number;
+  /**
    * The largest event that is read, in bytes of its content.
    * @default {1048576}
    */
@@ -120,6 +125,7 @@ export const DEFAULT_LIMITS: SessionLimits = {
   maxRememberedIds: 262_144,
   maxKeptAnswers: 4_096,
   maxKeptAnswerBytes: 8_388_608,
+  maxAnswersAgainPerSecond: 100,
   maxEventBytes: MAX_EVENT_BYTES,
 };
 

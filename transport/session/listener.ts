@@ -191,6 +191,7 @@ class RelayListener implements Listener {
   readonly #parts: Parts;
   readonly #now: () => number;
   readonly #stop = new AbortController();
+  readonly #process = crypto.randomUUID();
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #keptAnswers: KeptAnswers;
@@ -235,6 +236,7 @@ class RelayListener implements Listener {
     this.#outbox = new Outbox({ ...common, signal: this.#stop.signal });
     this.#keptAnswers = new KeptAnswers({
       ...limits,
+      relays: pool.urls.length,
       now: this.#now,
       publish: ({ event, recipient, wrapKind }) => {
         this.#outbox.publish(event, recipient, wrapKind)
@@ -248,7 +250,7 @@ class RelayListener implements Listener {
       limits,
       replayMemory: options.replayMemory,
       onMessage: (inbound) => this.#receive(inbound),
-      onRepeated: (eventId) => this.#keptAnswers.sendAgain(eventId),
+      onRepeated: (eventId, relay) => this.#keptAnswers.sendAgain(eventId, relay),
       onError: (error) => logger.error("a message could not be read: {error}", { error }),
     });
     const sweepMs = Math.min(SWEEP_MS, limits.idleTimeoutMs);
@@ -375,6 +377,7 @@ class RelayListener implements Listener {
       modes,
       limits,
       serverTags: this.serverTags,
+      process: this.#process,
       features: options,
       decorateResult: options.decorateResult,
       injectClientPubkey: options.injectClientPubkey ?? false,

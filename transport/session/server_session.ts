@@ -70,6 +70,8 @@ export interface ServerSessionOptions {
   readonly limits: SessionLimits;
   /** What the server says of itself with its first message (CEP-35). */
   readonly serverTags: Tags;
+  /** Tells this process of the server from those before and after it. */
+  readonly process: string;
   /** Adds to results before they are sent. */
   readonly decorateResult?: ResultDecorator;
   /** Whether requests say in their `_meta` who made them (CEP-16). */
@@ -400,7 +402,7 @@ export class ServerSession implements Session {
       const decorated = decorateResponse(response, method, this.#options.decorateResult);
       await request.stream?.settle("error" in response || response.result.isError === true);
       if (this.#inFlight.get(eventId) === undefined) return; // cancelled meanwhile
-      const tags: Tags = [["e", eventId], ...this.#to.introduction(), ...decorated.tags];
+      const tags: Tags = [["e", eventId], ...this.#to.introduction(method), ...decorated.tags];
       const way = { tags, asked, transfer, answers: eventId };
       const send = () => this.#to.post({ ...decorated.response, id }, way);
       await (transfer === undefined ? send() : this.#transfers.during(transfer, send));

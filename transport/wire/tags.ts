@@ -24,10 +24,17 @@ export const SUPPORT_TRANSFER_TOKEN = "support_transfer_token";
 /** Says that the sender takes open streams (CEP-41). */
 export const SUPPORT_OPEN_STREAM = "support_open_stream";
 
+/**
+ * Names the process of a server, which runs each event once: with its first message to a client, and
+ * with each answer to `ping`, so that a client can tell whether a request that it asks again could
+ * run twice. This package's own.
+ */
+export const SERVER_PROCESS = "server_process";
+
 /** Makes equal messages different events; it says nothing of its sender. */
 export const SALT = "salt";
 
-const NOT_DISCOVERY = new Set(["p", "e", SALT]);
+const NOT_DISCOVERY = new Set(["p", "e", SALT, SERVER_PROCESS]);
 const SUPPORT_PREFIX = "support_";
 
 /** The first value of a tag, or `undefined` when there is no such tag. */
@@ -60,7 +67,7 @@ export function addressOf(kind: number, author: string): string {
   return `${kind}:${author}:`;
 }
 
-/** What a message's tags say about its sender: all of them but `p`, `e` and `salt` (CEP-35). Unknown ones are kept. */
+/** What a message's tags say about its sender: all of them but `p`, `e`, `salt` and `server_process` (CEP-35). Unknown ones are kept. */
 export function discoveryTags(tags: Tags): Tags {
   return tags.filter((tag) => tag.length > 0 && !NOT_DISCOVERY.has(tag[0]!));
 }

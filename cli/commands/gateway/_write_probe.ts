@@ -39,15 +39,17 @@ export interface WriteProbeOptions {
 }
 
 /**
- * Sends each relay what an answer looks like, for a recipient that nobody is: a plain message, and
- * where that is refused an ephemeral gift wrap, as far as the modes have them. Stored gift wraps are
- * not tried: they would be kept. What became of it stands in the status of the pool.
+ * Sends each relay what an answer looks like, for a recipient that nobody is: an ephemeral gift wrap,
+ * and where that is refused a plain message, which tells of the server's key, as far as the modes have
+ * them. Stored gift wraps are not tried: they would be kept. What became of it stands in the status of
+ * the pool.
  */
 export class WriteProbe implements Disposable {
   readonly #pool: RelayPool;
   readonly #options: WriteProbeOptions;
   readonly #stop = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
+  #asking: Promise<void> | undefined;
 
   /**
    * @param pool The relays.
@@ -62,10 +64,22 @@ export class WriteProbe implements Disposable {
     );
   }
 
-  /** Asks every relay that is open; settles when each has answered or its time is over. */
-  async start(): Promise<void> {
+  /**
+   * Asks every relay that is open, once for all who want to know at the same time; settles when each
+   * has answered or its time is over, also that of a signer which says nothing.
+   */
+  start(): Promise<void> {
+    this.#asking ??= this.#askAll().finally(() => this.#asking = undefined);
+    return this.#asking;
+  }
+
+  async #askAll(): Promise<void> {
     const open = this.#pool.snapshot().filter(({ state }) => state === "open");
-    await this.#ask(open.map(({ url }) => url));
+    const { timeoutMs = 2_000 } = this.#options;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, 2 * timeoutMs);
+    await Promise.race([this.#ask(open.map(({ url }) => url)), late.promise]);
+    clearTimeout(timer);
   }
 
   /** Asks no more. */
@@ -81,8 +95,8 @@ export class WriteProbe implements Disposable {
   async #askOne(url: string): Promise<void> {
     const { encryption, giftWrap, timeoutMs = 2_000 } = this.#options;
     const ways = [
-      ...(encryption === "required" ? [] : [() => this.#plain()]),
       ...(encryption === "disabled" || giftWrap === "persistent" ? [] : [() => this.#wrapped()]),
+      ...(encryption === "required" ? [] : [() => this.#plain()]),
     ];
     for (const make of ways) {
       try {

@@ -126,7 +126,7 @@ Deno.test("F26: what a relay knows of an earlier run is seen to when it answers 
     );
   }
   await until("the earlier run is there", () => late.events.length === 2);
-  late.faults.set({ holdEose: [11316] });
+  late.faults.set({ holdEose: [11316], onDelivery: () => "hold" });
   await using server = await serve(() => pagedServer(1), {
     signer,
     relays: [quick.url, late.url],
@@ -180,6 +180,22 @@ Deno.test("F26: a deletion deletes, also what an earlier run published (CEP6-5, 
   assertEquals([...events.keys()], [5]);
   const names = new Set(events.get(5)!.tags.map(([name]) => name));
   assertEquals([...names].toSorted(), ["a", "e", "k"]);
+});
+
+Deno.test("F26: what changes after a withdrawal is not announced", async () => {
+  await using relay = new MemoryRelay();
+  let announced: McpServer | undefined;
+  await using server = await serve(() => announced = fixtureServer(), {
+    signer: PrivateKeySigner.generate(),
+    announce: true,
+    ...network(relay),
+  });
+  const withdrawal = server.withdraw();
+  announced!.registerTool("added", {}, () => ({ content: [] }));
+  await withdrawal;
+  await new Promise((resolve) => setTimeout(resolve, 300)); // changes are announced after 200
+  const lists = relay.received.filter(({ frame }) => frame.includes('"kind":11317'));
+  assertEquals(lists.length, 1);
 });
 
 Deno.test("F26: a server that comes back at once is announced again", async () => {

@@ -78,7 +78,7 @@ Deno.test("publish() does not let events pile up for a relay that takes none", a
   await using good = new MemoryRelay({ url: "wss://good.test" });
   await using late = new MemoryRelay({ url: "wss://late.test" });
   late.faults.set({ refuseConnections: true });
-  await using pool = poolOn([good, late], { publishTimeoutMs: 60_000, maxTrailingPublishes: 2 });
+  await using pool = poolOn([good, late], { publishTimeoutMs: 60_000, maxTrailingBytes: 1_250 });
   const events = await Promise.all(["a", "b", "c", "d"].map((content) => makeEvent({ content })));
   for (const event of events) await pool.publish(event);
   assertEquals(good.events.length, 4);

@@ -6,11 +6,12 @@ import { DEFAULT_LIMITS, type SessionLimits } from "../../../transport/session/l
 const signer = PrivateKeySigner.generate();
 
 /** Kept answers, a clock, and what was sent again. */
-function keeper(limits: Partial<SessionLimits> = {}) {
+function keeper(limits: Partial<SessionLimits & { relays: number }> = {}) {
   const clock = { now: 0 };
   const sent: string[] = [];
   const kept = new KeptAnswers({
     ...DEFAULT_LIMITS,
+    relays: 1,
     ...limits,
     now: () => clock.now,
     publish: ({ event }) => sent.push(event.content),
@@ -18,7 +19,7 @@ function keeper(limits: Partial<SessionLimits> = {}) {
   /** The requests that are answered again, asked for one after the other. */
   const again = (...ids: string[]) => {
     clock.now += 1_000;
-    for (const id of ids) kept.sendAgain(id);
+    for (const id of ids) kept.sendAgain(id, "wss://relay.test");
     return sent.splice(0);
   };
   return { kept, clock, sent, again };
@@ -64,9 +65,29 @@ Deno.test("KeptAnswers send nothing within a second, nothing more than five time
   const { kept, again, sent, clock } = keeper();
   kept.keep("a", await answer("a"));
   clock.now = 999;
-  kept.sendAgain("a");
+  kept.sendAgain("a", "wss://relay.test");
   assertEquals(sent, []);
   for (let times = 1; times <= 7; times++) {
     assertEquals(again("a", "a", "unknown"), times <= 5 ? ["a"] : []);
   }
+});
+
+Deno.test("KeptAnswers send so many a second, to all together", async () => {
+  const { kept, again } = keeper({ maxAnswersAgainPerSecond: 1 });
+  for (const id of ["a", "b", "c", "d"]) kept.keep(id, await answer(id));
+  assertEquals(again("a", "b", "c", "d"), ["a", "b"]); // there is room for two seconds at once
+  assertEquals(again("c", "d"), ["c"]);
+});
+
+Deno.test("KeptAnswers take the first copy of each relay for one that took its time", async () => {
+  const { kept, clock, sent } = keeper({ relays: 2 });
+  kept.keep("a", await answer("a"));
+  for (const relay of ["wss://slow.test", "wss://slower.test"]) {
+    clock.now += 2_000;
+    kept.sendAgain("a", relay);
+  }
+  assertEquals(sent, []);
+  clock.now += 2_000;
+  kept.sendAgain("a", "wss://slow.test");
+  assertEquals(sent, ["a"]);
 });
