@@ -59,7 +59,7 @@ export class WriteProbe implements Disposable {
     this.#pool = pool;
     this.#options = options;
     this.#timer = setInterval(
-      () => void this.#ask(refusalsOf(pool).map(({ url }) => url)),
+      () => void this.#askOnce(refusalsOf(pool).map(({ url }) => url)),
       options.againMs ?? 60_000,
     );
   }
@@ -69,17 +69,8 @@ export class WriteProbe implements Disposable {
    * has answered or its time is over, also that of a signer which says nothing.
    */
   start(): Promise<void> {
-    this.#asking ??= this.#askAll().finally(() => this.#asking = undefined);
-    return this.#asking;
-  }
-
-  async #askAll(): Promise<void> {
     const open = this.#pool.snapshot().filter(({ state }) => state === "open");
-    const { timeoutMs = 2_000 } = this.#options;
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, 2 * timeoutMs);
-    await Promise.race([this.#ask(open.map(({ url }) => url)), late.promise]);
-    clearTimeout(timer);
+    return this.#askOnce(open.map(({ url }) => url));
   }
 
   /** Asks no more. */
@@ -88,8 +79,18 @@ export class WriteProbe implements Disposable {
     this.#stop.abort();
   }
 
+  /** Two that ask at a time would take what one of them hears for the other's. */
+  #askOnce(urls: readonly string[]): Promise<void> {
+    this.#asking ??= this.#ask(urls).finally(() => this.#asking = undefined);
+    return this.#asking;
+  }
+
   async #ask(urls: readonly string[]): Promise<void> {
-    await Promise.all(urls.map((url) => this.#askOne(url)));
+    const { timeoutMs = 2_000 } = this.#options;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, 2 * timeoutMs);
+    await Promise.race([Promise.all(urls.map((url) => this.#askOne(url))), late.promise]);
+    clearTimeout(timer);
   }
 
   async #askOne(url: string): Promise<void> {
