@@ -4,6 +4,7 @@ import { SessionError } from "../../errors.ts";
 import { NostrServerTransport, serve } from "../../transport/server.ts";
 import type { Session } from "../../transport/session/session.ts";
 import { MemoryRelay } from "../../transport/testing/mod.ts";
+import { tagValue } from "../../transport/wire/tags.ts";
 import {
   connect,
   fixtureServer,
@@ -160,6 +161,7 @@ Deno.test("CEP35-2: the server introduces itself with its first message and no o
     ["support_oversized_transfer"],
     ["support_open_stream"],
     ["support_transfer_token"],
+    ["server_process", tagValue(peer.received[0]!.tags, "server_process")],
   ]);
   assertEquals(peer.received[1]!.tags.length, 2);
 });
