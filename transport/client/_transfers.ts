@@ -5,7 +5,8 @@
  * @module
  */
 import { SessionError } from "../../errors.ts";
-import { type Inbound, weighInbound } from "../session/inbox.ts";
+import type { Inbound } from "../session/inbox.ts";
+import { eventWeight } from "../wire/event_size.ts";
 import type { SessionLimits } from "../session/limits.ts";
 import { ByteBudget } from "../transfer/limits.ts";
 import { OutgoingTransfer } from "../transfer/outgoing_transfer.ts";
@@ -59,7 +60,7 @@ export class ClientTransfers {
     this.#transfers = new Transfers<Inbound>({
       limits,
       budget: new ByteBudget(limits.maxBufferedBytes),
-      weigh: weighInbound,
+      weigh: ({ event }) => eventWeight(event),
       reply,
       onMessage: (message, last) => this.#withPending(last, (one) => onAnswer(message, one)),
       onFailed: (error, inbound) => this.#withPending(inbound, (one) => onFailed(one, error)),

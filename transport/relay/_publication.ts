@@ -7,12 +7,10 @@ import type { NostrEvent } from "../../crypto/event.ts";
 import { RelayError, type RelayFailure } from "../../errors.ts";
 import { EventFrame } from "./_event_frame.ts";
 import type { Publish, PublishOutcome } from "./_publish.ts";
+import { eventWeight } from "../wire/event_size.ts";
 import { Timer } from "./_timer.ts";
 import type { RelayConnection } from "./connection.ts";
 import type { PublishReceipt } from "./options.ts";
-
-/** What an event takes beside its content, roughly. */
-const ENVELOPE_BYTES = 600;
 
 /** How a {@linkcode Publication} is done. */
 export interface PublicationOptions {
@@ -56,7 +54,7 @@ export class Publication {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#event = event;
-    this.bytes = event.content.length + ENVELOPE_BYTES;
+    this.bytes = eventWeight(event);
     this.#options = options;
     this.#timer.set(options.timeoutMs, () => this.#expire());
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });

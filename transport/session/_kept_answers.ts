@@ -7,6 +7,7 @@
  */
 import type { NostrEvent } from "../../crypto/event.ts";
 import type { GiftWrapKind } from "../../crypto/gift_wrap.ts";
+import { eventWeight } from "../wire/event_size.ts";
 import { RateLimiter } from "./limits.ts";
 
 /** How often one answer is sent again, as a client of ours asks. */
@@ -14,9 +15,6 @@ const MAX_AGAIN = 5;
 
 /** After so many milliseconds a copy of a request is no longer one that came by another relay. */
 const AGAIN_AFTER_MS = 1_000;
-
-/** What an event takes beside its content, in bytes, roughly. */
-const ENVELOPE_BYTES = 600;
 
 /** An answer that has left in one event. */
 export interface Answer {
@@ -77,7 +75,7 @@ export class KeptAnswers {
   /** Keeps an answer that is on its way. */
   keep(requestEventId: string, answer: Answer): void {
     const { maxKeptAnswers, maxKeptAnswerBytes, freshnessMs, now } = this.#options;
-    const bytes = answer.event.content.length + ENVELOPE_BYTES;
+    const bytes = eventWeight(answer.event);
     if (bytes > maxKeptAnswerBytes) return;
     const keptAt = now();
     this.#drop(requestEventId);

@@ -26,9 +26,6 @@ const logger = getLogger(["cvm", "transport"]);
 
 /** Events that are remembered to drop second deliveries before any cryptography. */
 const MAX_DELIVERED = 8192;
-/** What an event takes beside its texts, and a tag or an item of one beside its own, in bytes. */
-const EVENT_WEIGHT = 512;
-const TAG_WEIGHT = 16;
 /** Ids of stored events that were passed over, with their relays. */
 const MAX_SKIPPED_IDS = 8192;
 
@@ -40,16 +37,6 @@ export interface Inbound {
   readonly message: JsonRpcMessage;
   /** The kind of its gift wrap; `undefined` when it came in plain text. */
   readonly wrapKind: GiftWrapKind | undefined;
-}
-
-/** What keeping a message takes, in bytes, as far as its sender decides it: nothing is serialized for it. */
-export function weighInbound({ event }: Inbound): number {
-  let bytes = EVENT_WEIGHT + event.content.length;
-  for (const tag of event.tags) {
-    bytes += TAG_WEIGHT;
-    for (const item of tag) bytes += TAG_WEIGHT + item.length;
-  }
-  return bytes;
 }
 
 /** Options of an {@linkcode Inbox}. */

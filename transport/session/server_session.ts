@@ -46,7 +46,8 @@ import type { KeptAnswers } from "./_kept_answers.ts";
 import { missingCapability, Questions } from "./_questions.ts";
 import { RequestsInFlight, type RequestTotal } from "./_requests_in_flight.ts";
 import { undeliverable } from "./_undeliverable.ts";
-import { type Inbound, weighInbound } from "./inbox.ts";
+import type { Inbound } from "./inbox.ts";
+import { eventWeight } from "../wire/event_size.ts";
 import { RateLimiter, type SessionLimits } from "./limits.ts";
 import type { Features, Modes } from "./modes.ts";
 import type { RequestWatch } from "./observer.ts";
@@ -145,7 +146,7 @@ export class ServerSession implements Session {
     this.#transfers = new Transfers({
       limits,
       budget,
-      weigh: weighInbound,
+      weigh: ({ event }) => eventWeight(event),
       onMessage: (message, last) => options.onAssembled({ ...last, message }),
       onFailed: () => this.#settleDrain(),
       reply: (frame, { wrapKind }) => {

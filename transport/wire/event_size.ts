@@ -1,10 +1,10 @@
 /**
- * How large an event will be, before it is signed or encrypted.
+ * How large an event will be, before it is signed or encrypted, and what it takes in memory.
  *
  * @module
  */
 import { payloadLength } from "../../crypto/nip44.ts";
-import type { EventTemplate } from "../../crypto/event.ts";
+import type { EventTemplate, NostrEvent } from "../../crypto/event.ts";
 
 const encoder = new TextEncoder();
 
@@ -78,4 +78,18 @@ export function wrappedBytes(eventBytes: number): number {
     else tooMuch = middle;
   }
   return fits;
+}
+
+/** What an event takes beside its texts, and a tag or an item of one beside its own, in bytes. */
+const EVENT_WEIGHT = 512;
+const TAG_WEIGHT = 16;
+
+/** What keeping an event in memory takes, in bytes, roughly: nothing is serialized for it. */
+export function eventWeight({ content, tags }: NostrEvent): number {
+  let bytes = EVENT_WEIGHT + content.length;
+  for (const tag of tags) {
+    bytes += TAG_WEIGHT;
+    for (const item of tag) bytes += TAG_WEIGHT + item.length;
+  }
+  return bytes;
 }
